@@ -2,13 +2,31 @@
 import { $, askJson, device, h, say, tab, trouble } from './dom.js';
 import { Live } from './live.js';
 
-const screens = { interactive: () => import('./interactive.js'), clips: () => import('./clips.js'), probe: () => import('./probe.js'), tiers: () => import('./tiers.js') };
+const screens = {
+  interactive: () => import('./interactive.js'),
+  clips: () => import('./clips.js'),
+  probe: () => import('./probe.js'),
+  tiers: () => import('./tiers.js'),
+};
 const names = { live: 'Live', interactive: 'Interactive', clips: 'Clips', tiers: 'Three tiers', probe: 'Probe' };
 // What the truth strip says without a live session. Number 0 stands for no tier.
 const kinds = {
-  interactive: { number: 2, title: 'Interactive: made again when you ask', words: 'Tier 2. A short clip is made again after each change. It answers you, not the camera; its times stand beside each revision.' },
-  clips: { number: 1, title: 'Clip: a finished file', words: 'Tier 1. A file is made from a file. It never answers new input; its progress and rate stand in the queue.' },
-  probe: { number: 0, title: 'The probe looks from outside', words: 'The probe believes nothing that a server says about itself, this one included. Its figures come from what it sent and what came back.' },
+  interactive: {
+    number: 2,
+    title: 'Interactive: made again when you ask',
+    words: 'Tier 2. A short clip is made again after each change. It answers you, not the camera; its times stand beside each revision.',
+  },
+  clips: {
+    number: 1,
+    title: 'Clip: a finished file',
+    words: 'Tier 1. A file is made from a file. It never answers new input; its progress and rate stand in the queue.',
+  },
+  probe: {
+    number: 0,
+    title: 'The probe looks from outside',
+    words:
+      'The probe believes nothing that a server says about itself, this one included. Its figures come from what it sent and what came back.',
+  },
 };
 const live = new Live();
 // The open screen's `leave` function, and the command lines that do the same without this page.
@@ -92,7 +110,14 @@ addEventListener('hashchange', () => {
   $('main').focus({ preventScroll: true });
 });
 document.addEventListener('keydown', (event) => {
-  if (event.target.matches('input:not([type=range], [type=radio]), select, textarea') || event.ctrlKey || event.metaKey || event.altKey || $('sheet').open) return;
+  if (
+    event.target.matches('input:not([type=range], [type=radio]), select, textarea') ||
+    event.ctrlKey ||
+    event.metaKey ||
+    event.altKey ||
+    $('sheet').open
+  )
+    return;
   if (event.key === ' ' && event.target.matches('button, a, input')) return;
   if (!$('live').hidden && $('keys').checked && live.key(event.key)) event.preventDefault();
 });
@@ -115,4 +140,5 @@ async function showShortages() {
 show();
 describeServer();
 showShortages();
-if (!('requestVideoFrameCallback' in HTMLVideoElement.prototype)) say('This browser cannot say when a picture is shown: glass to glass is not measured.');
+if (!('requestVideoFrameCallback' in HTMLVideoElement.prototype))
+  say('This browser cannot say when a picture is shown: glass to glass is not measured.');

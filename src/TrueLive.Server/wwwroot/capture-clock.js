@@ -52,7 +52,7 @@ export class CaptureClock {
   // 32-bit stamps wrap after 13 hours; the value nearest to the last one is taken.
   #milliseconds(rtp) {
     if (this.#unwrapped === null) this.#unwrapped = rtp;
-    else this.#unwrapped += ((rtp - this.#unwrapped) << 0);
+    else this.#unwrapped += (rtp - this.#unwrapped) << 0;
     return this.#unwrapped / 90;
   }
 
@@ -76,7 +76,8 @@ export class CaptureClock {
 
   #learn() {
     const offsets = [];
-    for (const { ms, seenAt } of this.#stamps) for (const at of this.#captures) if (at <= seenAt && at > seenAt - QUEUED) offsets.push({ offset: ms - at, ms, late: seenAt - at });
+    for (const { ms, seenAt } of this.#stamps)
+      for (const at of this.#captures) if (at <= seenAt && at > seenAt - QUEUED) offsets.push({ offset: ms - at, ms, late: seenAt - at });
     offsets.sort((a, b) => a.offset - b.offset);
     // No frame leaves before it was captured; both clocks count whole milliseconds.
     const least = Math.max(...this.#stamps.map(({ ms, seenAt }) => ms - seenAt)) - 2;

@@ -15,7 +15,12 @@ const STEPS = [
 ];
 
 /** Sends a file to the server; resolves with the upload as the server sees it. */
-export const upload = (file, name = file.name ?? 'clip.webm') => askJson('/v1/uploads', { method: 'POST', body: file, headers: { 'Content-Type': 'application/octet-stream', 'X-File-Name': encodeURIComponent(name) } });
+export const upload = (file, name = file.name ?? 'clip.webm') =>
+  askJson('/v1/uploads', {
+    method: 'POST',
+    body: file,
+    headers: { 'Content-Type': 'application/octet-stream', 'X-File-Name': encodeURIComponent(name) },
+  });
 
 /** Follows a clip job until it ends; `seen` is called with every state. Resolves with the last one. */
 export async function follow(id, seen, signal) {
@@ -32,15 +37,34 @@ export function open(box, live) {
   const films = h('div.list');
   const queue = h('ul.list', { id: 'clip-queue' });
   const picker = h('input.sr', { id: 'clip-files', type: 'file', accept: TAKEN, multiple: true, onchange: () => take(picker.files) });
-  const drop = h('label.drop', { ondragover: (e) => (e.preventDefault(), drop.classList.add('over')), ondragleave: () => drop.classList.remove('over') },
-    h('b', {}, 'Drop video files here'), h('span.note', {}, 'or a ZIP of numbered pictures, or choose them. They go to this server and nowhere else.'), picker);
+  const drop = h(
+    'label.drop',
+    { ondragover: (e) => (e.preventDefault(), drop.classList.add('over')), ondragleave: () => drop.classList.remove('over') },
+    h('b', {}, 'Drop video files here'),
+    h('span.note', {}, 'or a ZIP of numbered pictures, or choose them. They go to this server and nowhere else.'),
+    picker,
+  );
   drop.ondrop = (event) => {
     event.preventDefault();
     drop.classList.remove('over');
     take(event.dataTransfer.files);
   };
-  box.append(h('div.lead', {}, h('h1', {}, 'Clips: a file in, a file out'), h('p', {}, 'Tier 1. Every frame is made with care for quality, faster or slower than it plays. A clip never answers new input: that is what Live is for.')),
-    drop, films, h('section', { 'aria-label': 'Queue' }, queue), steps('How a clip is made', STEPS));
+  box.append(
+    h(
+      'div.lead',
+      {},
+      h('h1', {}, 'Clips: a file in, a file out'),
+      h(
+        'p',
+        {},
+        'Tier 1. Every frame is made with care for quality, faster or slower than it plays. A clip never answers new input: that is what Live is for.',
+      ),
+    ),
+    drop,
+    films,
+    h('section', { 'aria-label': 'Queue' }, queue),
+    steps('How a clip is made', STEPS),
+  );
 
   async function take(files) {
     for (const file of files) {
@@ -51,7 +75,10 @@ export function open(box, live) {
         sources.set(got.id, URL.createObjectURL(file));
         card.replaceWith(film(got));
       } catch (error) {
-        card.replaceChildren(h('p', {}, `${file.name}: ${error.message}`), h('button', { type: 'button', onclick: () => card.remove() }, 'Close'));
+        card.replaceChildren(
+          h('p', {}, `${file.name}: ${error.message}`),
+          h('button', { type: 'button', onclick: () => card.remove() }, 'Close'),
+        );
       }
     }
   }
@@ -66,35 +93,140 @@ export function open(box, live) {
     const asked = () => cues.map((c) => `${c.at}s ${c.text.replace(/[\\;]/g, '\\$&')}`).join('; ');
     const bar = h('div.timeline', { 'aria-hidden': 'true' });
     const rows = h('ol.cues');
-    const told = () => (card.dataset.prompts = cues.length > 1 ? asked() : '', card.dataset.prompt = cues[0].text);
+    const told = () => ((card.dataset.prompts = cues.length > 1 ? asked() : ''), (card.dataset.prompt = cues[0].text));
     const draw = () => {
       told();
       cues.sort((a, b) => a.at - b.at);
-      bar.replaceChildren(...cues.map((cue, i) => h('button', {
-        type: 'button', tabIndex: -1, style: `left:${(100 * cue.at) / length}%;width:${(100 * ((cues[i + 1]?.at ?? length) - cue.at)) / length}%`, onclick: () => video() && (video().currentTime = cue.at),
-      }, cue.text || 'original')));
-      rows.replaceChildren(...cues.map((cue, i) => h('li.row', {},
-        h('label.field', {}, 'From, in seconds', h('input', { type: 'number', min: 0, max: length, step: 0.1, value: cue.at, disabled: i === 0, onchange: (e) => ((cue.at = Math.min(length, Math.max(0, Number(e.target.value)))), draw()) })),
-        h('label.field.grow', {}, 'Prompt', h('input.cue', { value: cue.text, maxlength: 200, placeholder: 'as it is', oninput: (e) => ((cue.text = e.target.value), (bar.children[cues.indexOf(cue)].textContent = cue.text || 'original'), told()) })),
-        i ? h('button', { type: 'button', 'aria-label': 'Remove this prompt', onclick: () => (cues.splice(i, 1), draw()) }, 'Remove') : null)));
+      bar.replaceChildren(
+        ...cues.map((cue, i) =>
+          h(
+            'button',
+            {
+              type: 'button',
+              tabIndex: -1,
+              style: `left:${(100 * cue.at) / length}%;width:${(100 * ((cues[i + 1]?.at ?? length) - cue.at)) / length}%`,
+              onclick: () => video() && (video().currentTime = cue.at),
+            },
+            cue.text || 'original',
+          ),
+        ),
+      );
+      rows.replaceChildren(
+        ...cues.map((cue, i) =>
+          h(
+            'li.row',
+            {},
+            h(
+              'label.field',
+              {},
+              'From, in seconds',
+              h('input', {
+                type: 'number',
+                min: 0,
+                max: length,
+                step: 0.1,
+                value: cue.at,
+                disabled: i === 0,
+                onchange: (e) => ((cue.at = Math.min(length, Math.max(0, Number(e.target.value)))), draw()),
+              }),
+            ),
+            h(
+              'label.field.grow',
+              {},
+              'Prompt',
+              h('input.cue', {
+                value: cue.text,
+                maxlength: 200,
+                placeholder: 'as it is',
+                oninput: (e) => (
+                  (cue.text = e.target.value),
+                  (bar.children[cues.indexOf(cue)].textContent = cue.text || 'original'),
+                  told()
+                ),
+              }),
+            ),
+            i
+              ? h('button', { type: 'button', 'aria-label': 'Remove this prompt', onclick: () => (cues.splice(i, 1), draw()) }, 'Remove')
+              : null,
+          ),
+        ),
+      );
     };
-    const format = h('select', {}, new Option('MP4 (H.264)', 'mp4'), new Option('MOV (H.264)', 'mov'), new Option('MKV (H.264)', 'mkv'), new Option('WebM (VP9)', 'webm'), new Option('GIF', 'gif'), new Option('PNG pictures', 'png'));
-    const wanted = h('select', {}, new Option('As the source', ''), ...['384x216', '512x288', '640x360', '1280x720'].map((s) => new Option(s)));
+    const format = h(
+      'select',
+      {},
+      new Option('MP4 (H.264)', 'mp4'),
+      new Option('MOV (H.264)', 'mov'),
+      new Option('MKV (H.264)', 'mkv'),
+      new Option('WebM (VP9)', 'webm'),
+      new Option('GIF', 'gif'),
+      new Option('PNG pictures', 'png'),
+    );
+    const wanted = h(
+      'select',
+      {},
+      new Option('As the source', ''),
+      ...['384x216', '512x288', '640x360', '1280x720'].map((s) => new Option(s)),
+    );
     // Models that are too slow for live are offered here too.
     const usable = (live.server?.models ?? []).filter((m) => !m.broken);
     const model = h('select', {}, ...usable.map((m) => new Option(titleOf(m), m.id, false, m.id === live.server.default_model)));
-    const card = h('form.card.film', {
-      onsubmit: async (event) => {
-        event.preventDefault();
-        try {
-          show(await post('/v1/clips', { upload: got.id, ...(cues.length > 1 ? { prompts: asked() } : { prompt: cues[0].text }), format: format.value, ...(model.value ? { model: model.value } : {}), ...(wanted.value ? { size: wanted.value } : {}) }));
-        } catch (error) {
-          trouble(error.message);
-        }
+    const card = h(
+      'form.card.film',
+      {
+        onsubmit: async (event) => {
+          event.preventDefault();
+          try {
+            show(
+              await post('/v1/clips', {
+                upload: got.id,
+                ...(cues.length > 1 ? { prompts: asked() } : { prompt: cues[0].text }),
+                format: format.value,
+                ...(model.value ? { model: model.value } : {}),
+                ...(wanted.value ? { size: wanted.value } : {}),
+              }),
+            );
+          } catch (error) {
+            trouble(error.message);
+          }
+        },
       },
-    }, view, h('div.film-side', {}, h('h2', {}, got.name), h('p.note', {}, `${got.width}×${got.height}, ${still ? 'a still picture: the clip is this one picture' : `${got.fps.toFixed(2)} per second, ${seconds(got.duration_s)}, ${got.frames} frames`}. ${(got.notes ?? []).join(' ')}`),
-      bar, rows, h('div.row', {}, still ? null : h('button', { type: 'button', onclick: () => (cues.push({ at: Math.round((video()?.currentTime ?? 0) * 10) / 10 || length / 2, text: '' }), draw(), rows.querySelector('li:last-child .cue').focus()) }, 'Add a prompt at the playhead'),
-        usable.length > 1 ? h('label.field', { style: 'flex: 1 1 12rem' }, 'Model', model) : null, h('label.field', {}, 'Format', format), h('label.field', {}, 'Size', wanted), h('button.primary', {}, 'Make the clip'))));
+      view,
+      h(
+        'div.film-side',
+        {},
+        h('h2', {}, got.name),
+        h(
+          'p.note',
+          {},
+          `${got.width}×${got.height}, ${still ? 'a still picture: the clip is this one picture' : `${got.fps.toFixed(2)} per second, ${seconds(got.duration_s)}, ${got.frames} frames`}. ${(got.notes ?? []).join(' ')}`,
+        ),
+        bar,
+        rows,
+        h(
+          'div.row',
+          {},
+          still
+            ? null
+            : h(
+                'button',
+                {
+                  type: 'button',
+                  onclick: () => (
+                    cues.push({ at: Math.round((video()?.currentTime ?? 0) * 10) / 10 || length / 2, text: '' }),
+                    draw(),
+                    rows.querySelector('li:last-child .cue').focus()
+                  ),
+                },
+                'Add a prompt at the playhead',
+              ),
+          usable.length > 1 ? h('label.field', { style: 'flex: 1 1 12rem' }, 'Model', model) : null,
+          h('label.field', {}, 'Format', format),
+          h('label.field', {}, 'Size', wanted),
+          h('button.primary', {}, 'Make the clip'),
+        ),
+      ),
+    );
     draw();
     return card;
   }
@@ -129,22 +261,84 @@ export function open(box, live) {
     const draw = (j) => {
       const going = isOpen(j);
       jobs.set(j.id, { now: j, draw, item });
-      const words = { queued: j.position ? `Waits for ${j.position} before it` : 'Waits', running: j.waits_for_live ? 'Waits: a live session has the machine' : 'Runs', done: 'Done', failed: 'Failed', cancelled: 'Cancelled' }[j.state];
-      const figures = j.state === 'running' && j.fps ? ` · ${j.fps.toFixed(1)} frames/s${j.times_real_time ? `, ${j.times_real_time.toFixed(2)} times real time` : ''}${j.seconds_left ? `, ${seconds(j.seconds_left)} left` : ''}` : '';
+      const words = {
+        queued: j.position ? `Waits for ${j.position} before it` : 'Waits',
+        running: j.waits_for_live ? 'Waits: a live session has the machine' : 'Runs',
+        done: 'Done',
+        failed: 'Failed',
+        cancelled: 'Cancelled',
+      }[j.state];
+      const figures =
+        j.state === 'running' && j.fps
+          ? ` · ${j.fps.toFixed(1)} frames/s${j.times_real_time ? `, ${j.times_real_time.toFixed(2)} times real time` : ''}${j.seconds_left ? `, ${seconds(j.seconds_left)} left` : ''}`
+          : '';
       item.dataset.state = j.state;
-      item.replaceChildren(h('div.row', { style: 'align-items:center' }, still(j), h('div.grow', {}, h('b', {}, j.name ?? 'Clip'), h('p.note.num', {}, `${words}${figures} · ${j.prompts || 'as it is'} · ${j.size} ${j.format}`), j.error ? h('p', {}, j.error) : null, j.note && going ? h('p.note', {}, j.note) : null),
-        j.result ? h('button', { type: 'button', onclick: () => compare(item, j) }, 'Play') : null,
-        j.result ? h('a.button', { href: j.result.url, download: `${(j.name ?? 'clip').replace(/\.\w+$/, '')}-truelive.${{ png: 'zip', av1: 'mp4' }[j.format] ?? j.format}` }, `Download ${size(j.result.bytes)}`) : null,
-        h('button.quiet', { type: 'button', onclick: () => ask(`/v1/clips/${j.id}`, { method: 'DELETE' }).then(() => !going && (item.remove(), jobs.delete(j.id))).catch((e) => trouble(e.message)) }, going ? 'Cancel' : 'Remove')),
-      ...(going ? [h('progress', { max: Math.max(1, j.frames_total ?? 1), value: j.frames_done ?? 0, 'aria-label': `${j.frames_done} of ${j.frames_total} frames` }), h('p.note.num', {}, `${j.frames_done} of ${j.frames_total} frames`)] : []));
+      item.replaceChildren(
+        h(
+          'div.row',
+          { style: 'align-items:center' },
+          still(j),
+          h(
+            'div.grow',
+            {},
+            h('b', {}, j.name ?? 'Clip'),
+            h('p.note.num', {}, `${words}${figures} · ${j.prompts || 'as it is'} · ${j.size} ${j.format}`),
+            j.error ? h('p', {}, j.error) : null,
+            j.note && going ? h('p.note', {}, j.note) : null,
+          ),
+          j.result ? h('button', { type: 'button', onclick: () => compare(item, j) }, 'Play') : null,
+          j.result
+            ? h(
+                'a.button',
+                {
+                  href: j.result.url,
+                  download: `${(j.name ?? 'clip').replace(/\.\w+$/, '')}-truelive.${{ png: 'zip', av1: 'mp4' }[j.format] ?? j.format}`,
+                },
+                `Download ${size(j.result.bytes)}`,
+              )
+            : null,
+          h(
+            'button.quiet',
+            {
+              type: 'button',
+              onclick: () =>
+                ask(`/v1/clips/${j.id}`, { method: 'DELETE' })
+                  .then(() => !going && (item.remove(), jobs.delete(j.id)))
+                  .catch((e) => trouble(e.message)),
+            },
+            going ? 'Cancel' : 'Remove',
+          ),
+        ),
+        ...(going
+          ? [
+              h('progress', {
+                max: Math.max(1, j.frames_total ?? 1),
+                value: j.frames_done ?? 0,
+                'aria-label': `${j.frames_done} of ${j.frames_total} frames`,
+              }),
+              h('p.note.num', {}, `${j.frames_done} of ${j.frames_total} frames`),
+            ]
+          : []),
+      );
     };
     draw(job);
     look();
   }
 
   // A picture from the finished clip; the browser fetches no more of the file than it needs for that.
-  const still = ({ result, format }) => (!result || format === 'png' ? null : format === 'gif' ? h('img.still', { src: result.url, alt: '', loading: 'lazy' })
-    : h('video.still', { src: `${result.url}#t=0.5`, muted: true, playsInline: true, preload: 'metadata', tabIndex: -1, 'aria-hidden': 'true' }));
+  const still = ({ result, format }) =>
+    !result || format === 'png'
+      ? null
+      : format === 'gif'
+        ? h('img.still', { src: result.url, alt: '', loading: 'lazy' })
+        : h('video.still', {
+            src: `${result.url}#t=0.5`,
+            muted: true,
+            playsInline: true,
+            preload: 'metadata',
+            tabIndex: -1,
+            'aria-hidden': 'true',
+          });
 
   // Shows the finished clip in step with its source, if this page or the server still has it, with a wipe between them.
   async function compare(item, job) {
@@ -159,7 +353,20 @@ export function open(box, live) {
     else {
       const source = shown(from, upload, 'The source');
       const film = (act) => source.querySelector('video') && act(source.querySelector('video'));
-      const wipe = h('div.wipe', { style: '--split:50%' }, source, made, h('input', { type: 'range', min: 0, max: 100, value: 50, 'aria-label': 'Where source ends and clip begins', oninput: (e) => wipe.style.setProperty('--split', `${e.target.value}%`) }));
+      const wipe = h(
+        'div.wipe',
+        { style: '--split:50%' },
+        source,
+        made,
+        h('input', {
+          type: 'range',
+          min: 0,
+          max: 100,
+          value: 50,
+          'aria-label': 'Where source ends and clip begins',
+          oninput: (e) => wipe.style.setProperty('--split', `${e.target.value}%`),
+        }),
+      );
       made.ontimeupdate = () => film((f) => Math.abs(f.currentTime - made.currentTime) > 0.08 && (f.currentTime = made.currentTime));
       made.onplay = () => film((f) => f.play().catch(() => {}));
       made.onpause = () => film((f) => f.pause());
@@ -168,7 +375,8 @@ export function open(box, live) {
     made.play().catch(() => {});
   }
 
-  askJson('/v1/clips?limit=30', { signal: leaving.signal }).then(({ clips }) => clips.reverse().forEach(show))
+  askJson('/v1/clips?limit=30', { signal: leaving.signal })
+    .then(({ clips }) => clips.reverse().forEach(show))
     .catch((error) => error.name !== 'AbortError' && trouble(error.kind === 'gone' ? 'This server does not make clips.' : error.message));
   const leave = () => {
     leaving.abort();
@@ -177,8 +385,20 @@ export function open(box, live) {
   // Command lines that make the newest clip on the screen.
   const commands = () => {
     const { prompts, prompt } = films.querySelector('form')?.dataset ?? {};
-    return [['Make this clip', 'From the command line, with the prompts that stand here.', command('clip', films.querySelector('h2')?.textContent ?? 'input.mp4', ...(prompts ? ['--prompts', prompts] : ['--prompt', prompt || 'ink']), '-o', 'output.mp4')],
-      ['Ask for the queue', 'Every clip of yours, with its progress.', curl('GET', '/v1/clips')]];
+    return [
+      [
+        'Make this clip',
+        'From the command line, with the prompts that stand here.',
+        command(
+          'clip',
+          films.querySelector('h2')?.textContent ?? 'input.mp4',
+          ...(prompts ? ['--prompts', prompts] : ['--prompt', prompt || 'ink']),
+          '-o',
+          'output.mp4',
+        ),
+      ],
+      ['Ask for the queue', 'Every clip of yours, with its progress.', curl('GET', '/v1/clips')],
+    ];
   };
   return { leave, commands };
 }

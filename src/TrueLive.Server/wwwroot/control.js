@@ -83,5 +83,9 @@ export async function wordsOf(response) {
   if (response.status === 401) return { kind: 'key', words: 'This server asks for an API key.' };
   const problem = await response.json().catch(() => ({}));
   const words = problem.detail || problem.title || `The server answered ${response.status}.`;
-  return { kind: { 503: 'full', 404: 'gone', 409: 'replaced', 429: 'busy' }[response.status] ?? 'refused', words, retryAfter: problem.retry_after_s };
+  return {
+    kind: { 503: 'full', 404: 'gone', 409: 'replaced', 429: 'busy' }[response.status] ?? 'refused',
+    words,
+    retryAfter: problem.retry_after_s,
+  };
 }

@@ -12,7 +12,8 @@ export function h(name, fields = {}, ...inside) {
     if (value === null || value === undefined || value === false) continue;
     if (key === 'style') element.style.cssText = value;
     else if (key === 'dataset') Object.assign(element.dataset, value);
-    else if (key.includes('-') || key === 'role' || key === 'for' || !(key in element)) element.setAttribute(key, value === true ? '' : value);
+    else if (key.includes('-') || key === 'role' || key === 'for' || !(key in element))
+      element.setAttribute(key, value === true ? '' : value);
     else element[key] = value;
   }
   element.append(...inside.flat().filter((x) => x !== null && x !== undefined && x !== false));
@@ -20,19 +21,51 @@ export function h(name, fields = {}, ...inside) {
 }
 
 /** Explains a screen to new users by three strips of frames: name, short description, and each frame's class. */
-export const steps = (label, all) => h('ol.passes', { 'aria-label': label }, ...all.map(([name, said, of]) =>
-  h('li.card', {}, h('div.frames', { 'aria-hidden': 'true' }, ...Array.from({ length: 16 }, (_, i) => h(of(i) ? `i.${of(i)}` : 'i'))), h('b', {}, name), h('span.note', {}, said))));
+export const steps = (label, all) =>
+  h(
+    'ol.passes',
+    { 'aria-label': label },
+    ...all.map(([name, said, of]) =>
+      h(
+        'li.card',
+        {},
+        h('div.frames', { 'aria-hidden': 'true' }, ...Array.from({ length: 16 }, (_, i) => h(of(i) ? `i.${of(i)}` : 'i'))),
+        h('b', {}, name),
+        h('span.note', {}, said),
+      ),
+    ),
+  );
 
-export const ms = (value) => (value === null || value === undefined ? 'not measured' : value < 9.95 ? `${value.toFixed(1)} ms` : value < 9995 ? `${Math.round(value)} ms` : `${(value / 1000).toFixed(1)} s`);
-export const seconds = (value) => (value === null || value === undefined ? 'not measured' : value < 9.95 ? `${value.toFixed(1)} s` : `${Math.round(value)} s`);
+export const ms = (value) =>
+  value === null || value === undefined
+    ? 'not measured'
+    : value < 9.95
+      ? `${value.toFixed(1)} ms`
+      : value < 9995
+        ? `${Math.round(value)} ms`
+        : `${(value / 1000).toFixed(1)} s`;
+export const seconds = (value) =>
+  value === null || value === undefined ? 'not measured' : value < 9.95 ? `${value.toFixed(1)} s` : `${Math.round(value)} s`;
 export const clock = (s) => `${Math.floor(s / 60)}:${String(Math.floor(s % 60)).padStart(2, '0')}`;
 export const size = (bytes) => (bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
 
 /** Browser storage; where the browser denies it, nothing is remembered. */
 function kept(store) {
   return {
-    get(name) { try { return globalThis[store].getItem(name); } catch { return null; } },
-    set(name, value) { try { value === null ? globalThis[store].removeItem(name) : globalThis[store].setItem(name, value); } catch { /* forgotten */ } },
+    get(name) {
+      try {
+        return globalThis[store].getItem(name);
+      } catch {
+        return null;
+      }
+    },
+    set(name, value) {
+      try {
+        value === null ? globalThis[store].removeItem(name) : globalThis[store].setItem(name, value);
+      } catch {
+        /* forgotten */
+      }
+    },
   };
 }
 export const tab = kept('sessionStorage');
@@ -72,7 +105,11 @@ export async function* events(address, signal) {
     text += value.replaceAll('\r', '');
     for (let end; (end = text.indexOf('\n\n')) >= 0; text = text.slice(end + 2)) {
       const lines = text.slice(0, end).split('\n');
-      const field = (name) => lines.filter((l) => l.startsWith(`${name}:`)).map((l) => l.slice(name.length + 1).trimStart()).join('\n');
+      const field = (name) =>
+        lines
+          .filter((l) => l.startsWith(`${name}:`))
+          .map((l) => l.slice(name.length + 1).trimStart())
+          .join('\n');
       if (field('data')) yield { type: field('event') || 'message', data: JSON.parse(field('data')) };
     }
   }
@@ -94,7 +131,19 @@ export function trouble(words, ways = []) {
   $('trouble').hidden = !words;
   $('trouble-words').textContent = words ?? '';
   const close = h('button', { type: 'button', onclick: () => trouble(null) }, 'Close');
-  $('trouble-ways').replaceChildren(...ways.map(([label, action]) => h('button', { type: 'button', onclick: () => (trouble(null), action(), $('trouble').hidden || $('trouble-ways').querySelector('button').focus()) }, label)), close);
+  $('trouble-ways').replaceChildren(
+    ...ways.map(([label, action]) =>
+      h(
+        'button',
+        {
+          type: 'button',
+          onclick: () => (trouble(null), action(), $('trouble').hidden || $('trouble-ways').querySelector('button').focus()),
+        },
+        label,
+      ),
+    ),
+    close,
+  );
 }
 
 export const say = (words) => ($('state').textContent = words);

@@ -25,12 +25,29 @@ export function open(box, live) {
   let held = false;
 
   const canvas = h('canvas', { width: 512, height: 288, role: 'img', 'aria-label': 'The clip' });
-  const playhead = h('input', { type: 'range', min: 0, max: 1, step: 0.01, value: 0, 'aria-label': 'Playhead', oninput: () => ((playing = false), (at = Number(playhead.value)), label()) });
+  const playhead = h('input', {
+    type: 'range',
+    min: 0,
+    max: 1,
+    step: 0.01,
+    value: 0,
+    'aria-label': 'Playhead',
+    oninput: () => ((playing = false), (at = Number(playhead.value)), label()),
+  });
   const play = h('button', { type: 'button', onclick: () => ((playing = !playing), label()) }, playing ? 'Pause' : 'Play');
   const prompt = h('input', { id: 'tweak', maxlength: 500, placeholder: 'Change it, and it is made again', oninput: () => later() });
   const strength = h('input', { type: 'range', min: 0, max: 1, step: 0.05, value: 1, 'aria-label': 'Strength', oninput: () => later() });
-  const [from, to] = [0, 0].map((_, i) => h('input', { type: 'number', min: 0, step: 0.1, 'aria-label': i ? 'End in seconds' : 'Start in seconds', onchange: () => later() }));
-  const mode = h('select', { id: 'compare-mode', 'aria-label': 'How to look', onchange: () => draw() }, new Option('Only A', 'a'), new Option('A | B wipe', 'wipe'), new Option('Difference', 'difference'), new Option('Onion skin', 'onion'));
+  const [from, to] = [0, 0].map((_, i) =>
+    h('input', { type: 'number', min: 0, step: 0.1, 'aria-label': i ? 'End in seconds' : 'Start in seconds', onchange: () => later() }),
+  );
+  const mode = h(
+    'select',
+    { id: 'compare-mode', 'aria-label': 'How to look', onchange: () => draw() },
+    new Option('Only A', 'a'),
+    new Option('A | B wipe', 'wipe'),
+    new Option('Difference', 'difference'),
+    new Option('Onion skin', 'onion'),
+  );
   const wipe = h('input', { type: 'range', min: 0, max: 100, value: 50, 'aria-label': 'Where A ends and B begins' });
   const words = h('p.note.num', { id: 'tweak-words', 'aria-live': 'polite' });
   const machine = h('p.note', { id: 'machine-words', role: 'status' });
@@ -38,12 +55,42 @@ export function open(box, live) {
   const strip = h('ol.strip', { id: 'strip', 'aria-label': 'Revisions' });
   const ways = takes(live, (get) => load(get));
   const start = ways.box;
-  const bench = h('div.bench', { hidden: true },
-    h('div.bench-main', {}, h('div.row', {}, h('label.field.grow', {}, 'Prompt', prompt), h('label.field', {}, 'Strength', strength), h('label.field.short', {}, 'From', from), h('label.field.short', {}, 'To', to)), words, machine,
-      h('div.bench-picture', {}, canvas), h('div.row', { style: 'align-items:center' }, play, h('div.grow', {}, playhead), mode, h('div', { style: 'width:9rem' }, wipe))),
-    h('aside', {}, h('h2', {}, 'Revisions'), exports, strip));
-  box.append(h('div.lead', {}, h('h1', {}, 'Interactive: change it, see it again'), h('p', {}, 'Tier 2. A short clip is made again within a moment of every change: first the picture under the playhead, then every fourth, then all. It answers you, but not the camera.')), start, bench,
-    steps('How a change comes back', PASSES));
+  const bench = h(
+    'div.bench',
+    { hidden: true },
+    h(
+      'div.bench-main',
+      {},
+      h(
+        'div.row',
+        {},
+        h('label.field.grow', {}, 'Prompt', prompt),
+        h('label.field', {}, 'Strength', strength),
+        h('label.field.short', {}, 'From', from),
+        h('label.field.short', {}, 'To', to),
+      ),
+      words,
+      machine,
+      h('div.bench-picture', {}, canvas),
+      h('div.row', { style: 'align-items:center' }, play, h('div.grow', {}, playhead), mode, h('div', { style: 'width:9rem' }, wipe)),
+    ),
+    h('aside', {}, h('h2', {}, 'Revisions'), exports, strip),
+  );
+  box.append(
+    h(
+      'div.lead',
+      {},
+      h('h1', {}, 'Interactive: change it, see it again'),
+      h(
+        'p',
+        {},
+        'Tier 2. A short clip is made again within a moment of every change: first the picture under the playhead, then every fourth, then all. It answers you, but not the camera.',
+      ),
+    ),
+    start,
+    bench,
+    steps('How a change comes back', PASSES),
+  );
 
   async function load(get) {
     trouble(null);
@@ -135,7 +182,13 @@ export function open(box, live) {
     untold = drop;
     clip.addEventListener('picture', first);
     try {
-      const { revision } = await clip.send(more.revision ? 'branch' : 'tweak', { prompt: prompt.value, strength: Number(strength.value), trim, playhead_s: at, ...more });
+      const { revision } = await clip.send(more.revision ? 'branch' : 'tweak', {
+        prompt: prompt.value,
+        strength: Number(strength.value),
+        trim,
+        playhead_s: at,
+        ...more,
+      });
       against = more.revision ?? (shown && shown !== revision.number ? shown : against);
       number = shown = revision.number;
       tell();
@@ -158,18 +211,43 @@ export function open(box, live) {
     const cell = h('canvas', { width: 160, height: Math.round((160 * canvas.height) / canvas.width), 'aria-hidden': 'true' });
     const name = h('span');
     const note = h('p.note.num');
-    const b = h('button.quiet', { type: 'button', onclick: () => ((against = number), mode.value === 'a' && (mode.value = 'wipe'), paint()) }, 'B');
-    const show = () => ((shown = number), clip.pictures.get(number)?.size || clip.send('select', { revision: number }).catch((e) => (words.textContent = e.message)), paint());
-    const item = h('li', { dataset: { revision: number } }, h('button.cell', { type: 'button', onclick: show }, cell, name), note, h('div.row', {}, b,
-      number ? h('button.quiet', { type: 'button', onclick: () => ((prompt.value = asked()), tweak({ revision: number })) }, 'Branch') : null,
-      number ? h('button.quiet', { type: 'button', onclick: () => exported(number) }, 'Export') : null));
+    const b = h(
+      'button.quiet',
+      { type: 'button', onclick: () => ((against = number), mode.value === 'a' && (mode.value = 'wipe'), paint()) },
+      'B',
+    );
+    const show = () => (
+      (shown = number),
+      clip.pictures.get(number)?.size || clip.send('select', { revision: number }).catch((e) => (words.textContent = e.message)),
+      paint()
+    );
+    const item = h(
+      'li',
+      { dataset: { revision: number } },
+      h('button.cell', { type: 'button', onclick: show }, cell, name),
+      note,
+      h(
+        'div.row',
+        {},
+        b,
+        number
+          ? h('button.quiet', { type: 'button', onclick: () => ((prompt.value = asked()), tweak({ revision: number })) }, 'Branch')
+          : null,
+        number ? h('button.quiet', { type: 'button', onclick: () => exported(number) }, 'Export') : null,
+      ),
+    );
     strip.append(item);
     return (r) => {
       const have = clip.pictures.get(number)?.size ?? 0;
       clip.bitmap(number, at * 1000).then((picture) => picture && cell.getContext('2d').drawImage(picture, 0, 0, cell.width, cell.height));
-      const times = number === 0 ? `${have} pictures` : r.error ?? `preview ${ms(r.to_preview_ms)} · full ${r.state === 'full' ? ms(r.to_full_ms) : r.state === 'superseded' ? 'given up for a newer one' : `${have} of ${r.end - r.first}`}`;
+      const times =
+        number === 0
+          ? `${have} pictures`
+          : (r.error ??
+            `preview ${ms(r.to_preview_ms)} · full ${r.state === 'full' ? ms(r.to_full_ms) : r.state === 'superseded' ? 'given up for a newer one' : `${have} of ${r.end - r.first}`}`);
       name.textContent = number ? `#${number} ${r.name || asked() || 'as it is'}` : 'source';
-      note.textContent = times + (r.unknown_words?.length ? ` · not understood: ${r.unknown_words.join(', ')}` : '') + (r.note ? ` · ${r.note}` : '');
+      note.textContent =
+        times + (r.unknown_words?.length ? ` · not understood: ${r.unknown_words.join(', ')}` : '') + (r.note ? ` · ${r.note}` : '');
       item.ariaCurrent = number === shown ? 'true' : null;
       b.setAttribute('aria-pressed', String(number === against));
     };
@@ -187,7 +265,11 @@ export function open(box, live) {
   async function exported(revision) {
     try {
       const { clip: job } = await clip.send('export', { revision, format: 'mp4' });
-      exports.replaceChildren(`Revision ${revision} becomes a clip in full quality: `, h('a', { href: '#clips' }, 'see the queue'), ` (${job.state}).`);
+      exports.replaceChildren(
+        `Revision ${revision} becomes a clip in full quality: `,
+        h('a', { href: '#clips' }, 'see the queue'),
+        ` (${job.state}).`,
+      );
     } catch (error) {
       exports.textContent = error.message;
     }
@@ -243,9 +325,18 @@ export function open(box, live) {
     if (held && live.session.state === 'paused') live.pause(false);
   };
   const commands = () => [
-    clip ? ['Open this clip again', 'Its answer names the socket for tweaks and pictures (docs/clips.md).', curl('POST', '/v1/interactive', { upload: clip.clip.upload })]
+    clip
+      ? [
+          'Open this clip again',
+          'Its answer names the socket for tweaks and pictures (docs/clips.md).',
+          curl('POST', '/v1/interactive', { upload: clip.clip.upload }),
+        ]
       : ['Open an interactive clip', 'From an upload, as the page does.', curl('POST', '/v1/interactive', { upload: 'ID' })],
-    ['Make what A shows as a clip', 'In full quality, without this page.', command('clip', 'input.mp4', '--prompt', prompt.value || 'ink', '-o', 'output.mp4')],
+    [
+      'Make what A shows as a clip',
+      'In full quality, without this page.',
+      command('clip', 'input.mp4', '--prompt', prompt.value || 'ink', '-o', 'output.mp4'),
+    ],
   ];
   return { leave, commands };
 }

@@ -19,11 +19,17 @@ export class JournalSign {
     $('journal').onclick = () => (this.recording ? this.stop() : this.begin());
   }
 
-  get recording() { return this.#journal?.recording ?? false; }
+  get recording() {
+    return this.#journal?.recording ?? false;
+  }
 
-  begin() { return this.#do(async () => this.#show(await post(this.#address, {}))); }
+  begin() {
+    return this.#do(async () => this.#show(await post(this.#address, {})));
+  }
 
-  stop() { return this.#do(async () => this.#show(await askJson(this.#address, { method: 'DELETE' }))); }
+  stop() {
+    return this.#do(async () => this.#show(await askJson(this.#address, { method: 'DELETE' })));
+  }
 
   get #address() {
     if (!this.#session.transport) throw new Error('The connection is away: try it when it is back.');
@@ -61,15 +67,20 @@ export class JournalSign {
     if (changed) {
       say(on ? 'The server records this session.' : 'The recording has ended.');
       $('journal-bar').dataset.on = on;
-      $('journal-bar').replaceChildren(h('p'), ...(on ? [this.#button('Stop', () => this.stop())] : [this.#button('Make a clip', () => this.#clip(journal.id))]),
-        this.#button('Delete', () => this.#delete(journal.id)));
+      $('journal-bar').replaceChildren(
+        h('p'),
+        ...(on ? [this.#button('Stop', () => this.stop())] : [this.#button('Make a clip', () => this.#clip(journal.id))]),
+        this.#button('Delete', () => this.#delete(journal.id)),
+      );
     }
     $('journal-bar').firstChild.textContent = on
       ? `The server records what comes in and every prompt: ${words(journal)} so far, at most ${clock(journal.limit_s)} or ${size(journal.limit_bytes)}.`
       : `The server keeps ${words(journal)} of this session until ${new Date(journal.expires).toLocaleString([], { weekday: 'short', hour: '2-digit', minute: '2-digit' })}. ${journal.ended_because ?? ''}`;
   }
 
-  #button(label, action) { return h('button', { type: 'button', onclick: () => this.#do(action) }, label); }
+  #button(label, action) {
+    return h('button', { type: 'button', onclick: () => this.#do(action) }, label);
+  }
 
   async #clip(id) {
     await post('/v1/clips', { journal: id });

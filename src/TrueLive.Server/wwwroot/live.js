@@ -10,7 +10,10 @@ import { Stage } from './stage.js';
 import { TruthStrip } from './truth.js';
 
 export class Live {
-  session = new Session(() => ({ model: $('model').value, size: $('size').value, prompt: $('prompt').value, strength: $('strength').value }), true);
+  session = new Session(
+    () => ({ model: $('model').value, size: $('size').value, prompt: $('prompt').value, strength: $('strength').value }),
+    true,
+  );
   stage = new Stage(this.session);
   prompt = new PromptLine(this);
   looks = new Looks(this);
@@ -79,15 +82,23 @@ export class Live {
     setInterval(() => this.stage.watch(), 250);
   }
 
-  get transport() { return this.session.transport; }
-  get source() { return this.session.source; }
-  get figures() { return this.session.figures; }
+  get transport() {
+    return this.session.transport;
+  }
+  get source() {
+    return this.session.source;
+  }
+  get figures() {
+    return this.session.figures;
+  }
 
   /** What the server can do. */
   meet(server) {
     this.server = server;
     this.truth.ageBudget = server.frame_age_ms ?? null;
-    if (server.replay_seconds) $('privacy').textContent = `Pictures go to this server and nowhere else. It keeps the last ${server.replay_seconds} s in memory while a session runs, and more only if you turn the journal on.`;
+    if (server.replay_seconds)
+      $('privacy').textContent =
+        `Pictures go to this server and nowhere else. It keeps the last ${server.replay_seconds} s in memory while a session runs, and more only if you turn the journal on.`;
     const sizes = $('size');
     this.picker.meet(server);
     if (![...sizes.options].some((o) => o.value === server.default_size)) sizes.add(new Option(server.default_size));
@@ -128,10 +139,19 @@ export class Live {
 
   /** True when the key did something. */
   key(key) {
-    const does = {
-      ' ': () => !$('pause').disabled && this.pause(), '/': () => $('prompt').focus(), b: () => $('blend').click(), f: () => this.stage.fullScreen(), v: () => this.stage.nextView(),
-      s: () => $('snapshot').click(), r: () => $('record').click(), p: () => $('pip').click(), m: () => $('mirror').click(), '?': () => this.truth.toggle(),
-    }[key] ?? (key >= '1' && key <= '9' ? () => this.looks.press(key - 1) : null);
+    const does =
+      {
+        ' ': () => !$('pause').disabled && this.pause(),
+        '/': () => $('prompt').focus(),
+        b: () => $('blend').click(),
+        f: () => this.stage.fullScreen(),
+        v: () => this.stage.nextView(),
+        s: () => $('snapshot').click(),
+        r: () => $('record').click(),
+        p: () => $('pip').click(),
+        m: () => $('mirror').click(),
+        '?': () => this.truth.toggle(),
+      }[key] ?? (key >= '1' && key <= '9' ? () => this.looks.press(key - 1) : null);
     does?.();
     return does !== null;
   }
@@ -214,10 +234,13 @@ export class Live {
   #change(fields) {
     const { transport } = this;
     if (!transport) return Object.assign(this.#chosen, fields);
-    transport.control.command('model', fields).accepted.then(({ model, size }) => say(`Live: ${model} at ${size}.`), (error) => {
-      this.#inForce(transport.session);
-      trouble(error.message);
-    });
+    transport.control.command('model', fields).accepted.then(
+      ({ model, size }) => say(`Live: ${model} at ${size}.`),
+      (error) => {
+        this.#inForce(transport.session);
+        trouble(error.message);
+      },
+    );
   }
 
   #sourceChosen() {
@@ -242,11 +265,14 @@ export class Live {
 
   #explain(error) {
     const again = ['Try again', () => this.start()];
-    const scene = ['Use the built-in scene', () => {
-      $('source').value = 'scene';
-      this.#sourceChosen();
-      this.start();
-    }];
+    const scene = [
+      'Use the built-in scene',
+      () => {
+        $('source').value = 'scene';
+        this.#sourceChosen();
+        this.start();
+      },
+    ];
     if (error.kind !== 'full') this.#waiting = null;
     if (error.kind === 'input') this.#cameras();
     if (error.kind === 'key') $('key-form').hidden = false;
@@ -255,13 +281,27 @@ export class Live {
       const wait = error.retryAfter ? ` It may have room in ${error.retryAfter} s.` : '';
       return trouble(error.message + wait, [['Wait for a place', () => this.#waitForPlace(error.retryAfter ?? 15)], again]);
     }
-    const through = ['Pass the picture through', () => {
-      $('model').value = 'passthrough';
-      $('model').onchange();
-      this.start();
-    }];
-    const back = ['Go on here instead', () => this.session.takeBack(error.token, $('source').value, { file: $('file').files[0], device: $('device').value || undefined })];
-    const ways = { replaced: [back], input: [again, scene], model: [['Choose another model', () => $('model').focus()], through, again], key: [], gone: [again], lost: [again], unreachable: [again] }[error.kind] ?? [again];
+    const through = [
+      'Pass the picture through',
+      () => {
+        $('model').value = 'passthrough';
+        $('model').onchange();
+        this.start();
+      },
+    ];
+    const back = [
+      'Go on here instead',
+      () => this.session.takeBack(error.token, $('source').value, { file: $('file').files[0], device: $('device').value || undefined }),
+    ];
+    const ways = {
+      replaced: [back],
+      input: [again, scene],
+      model: [['Choose another model', () => $('model').focus()], through, again],
+      key: [],
+      gone: [again],
+      lost: [again],
+      unreachable: [again],
+    }[error.kind] ?? [again];
     trouble(error instanceof Refused ? error.message : `Something unexpected failed: ${error.message}`, ways);
   }
 

@@ -6,7 +6,23 @@ const AGAIN_AFTER = 30_000;
 // A starting session has the machine to itself for this long, in ms.
 const BEGINS = 5000;
 const MOST = 4;
-const PLACES = { 2: [[0, 0.5], [1, 0.5]], 3: [[0.5, 0], [0, 1], [1, 1]], 4: [[0, 0], [1, 0], [0, 1], [1, 1]] };
+const PLACES = {
+  2: [
+    [0, 0.5],
+    [1, 0.5],
+  ],
+  3: [
+    [0.5, 0],
+    [0, 1],
+    [1, 1],
+  ],
+  4: [
+    [0, 0],
+    [1, 0],
+    [0, 1],
+    [1, 1],
+  ],
+};
 
 export class Looks {
   #live;
@@ -36,9 +52,21 @@ export class Looks {
     this.#sheet = null;
     this.#pad();
     $('blend').disabled = looks.length < 2;
-    $('looks').replaceChildren(...looks.map((look) => h('button', {
-      type: 'button', title: look.description, 'aria-pressed': 'false', dataset: { look: look.id }, onclick: () => this.#press(look.id),
-    }, h('span', {}, look.title))));
+    $('looks').replaceChildren(
+      ...looks.map((look) =>
+        h(
+          'button',
+          {
+            type: 'button',
+            title: look.description,
+            'aria-pressed': 'false',
+            dataset: { look: look.id },
+            onclick: () => this.#press(look.id),
+          },
+          h('span', {}, look.title),
+        ),
+      ),
+    );
     if (!looks.length) $('looks-note').textContent = 'this model has no looks';
     this.#refresh();
   }
@@ -64,7 +92,10 @@ export class Looks {
     $('pad-box').hidden = !on;
     if (on && this.#chosen.length < 2) {
       const pressed = [...$('looks').querySelectorAll('[aria-pressed=true]')].map((b) => b.dataset.look);
-      this.#chosen = [...new Set([...pressed, ...this.#looks.filter((l) => l.id !== 'identity').map((l) => l.id)])].slice(0, Math.max(2, Math.min(pressed.length, MOST)));
+      this.#chosen = [...new Set([...pressed, ...this.#looks.filter((l) => l.id !== 'identity').map((l) => l.id)])].slice(
+        0,
+        Math.max(2, Math.min(pressed.length, MOST)),
+      );
     }
     this.#pad();
     if (on) this.#mix();
@@ -107,11 +138,23 @@ export class Looks {
     const title = (id) => this.#looks.find((l) => l.id === id)?.title ?? id;
     const corners = this.#chosen.map((id, i) => {
       const [x, y] = places[i];
-      const corner = h('div.corner', { style: `left:${x * 66}%;top:${y * 100}%;transform:translateY(-${y * 100}%)` }, h('i'), h('span', {}, title(id)));
+      const corner = h(
+        'div.corner',
+        { style: `left:${x * 66}%;top:${y * 100}%;transform:translateY(-${y * 100}%)` },
+        h('i'),
+        h('span', {}, title(id)),
+      );
       this.#paint(corner.firstChild, id);
       return corner;
     });
-    const handle = h('button', { id: 'pad-handle', type: 'button', role: 'slider', 'aria-label': 'Mix of looks; arrow keys move it', 'aria-valuemin': '0', 'aria-valuemax': '100' });
+    const handle = h('button', {
+      id: 'pad-handle',
+      type: 'button',
+      role: 'slider',
+      'aria-label': 'Mix of looks; arrow keys move it',
+      'aria-valuemin': '0',
+      'aria-valuemax': '100',
+    });
     const pad = h('div', { id: 'pad' }, ...corners, handle);
     const settle = (send) => {
       const weights = this.#weights();
@@ -159,7 +202,10 @@ export class Looks {
   }
 
   async #refresh() {
-    const { source, session: { running, startedAt } } = this.#live;
+    const {
+      source,
+      session: { running, startedAt },
+    } = this.#live;
     if (running && (startedAt === null || performance.now() - startedAt < BEGINS)) return;
     const own = source?.image ?? null;
     const old = performance.now() - this.#made > AGAIN_AFTER;
@@ -177,7 +223,12 @@ export class Looks {
       }
       const jpeg = await new Promise((resolve) => canvas.toBlob(resolve, 'image/jpeg', 0.9));
       const model = $('model').value;
-      const response = await ask(`/v1/looks/preview?model=${encodeURIComponent(model)}`, { method: 'POST', body: jpeg, headers: { 'Content-Type': 'image/jpeg' }, signal: mine.signal });
+      const response = await ask(`/v1/looks/preview?model=${encodeURIComponent(model)}`, {
+        method: 'POST',
+        body: jpeg,
+        headers: { 'Content-Type': 'image/jpeg' },
+        signal: mine.signal,
+      });
       const [columns, rows, count] = response.headers.get('X-TrueLive-Sheet').split(',').map(Number);
       // Another model, with other looks, was chosen meanwhile.
       if (model !== $('model').value) return void (this.#made = 0);

@@ -26,15 +26,35 @@ export function show(declared, values, set) {
 function control(p, set) {
   const id = `parameter-${p.id}`;
   const title = p.when === 'load' ? `${p.title} (the memory begins anew)` : p.title;
-  if (p.kind === 'flag') return h('label.check', {}, h('input', { id, type: 'checkbox', onchange: (e) => set({ [p.id]: e.target.checked }) }), ` ${title}`);
-  if (p.kind === 'choice') return h('label.field', {}, title, h('select', { id, onchange: (e) => set({ [p.id]: e.target.value }) }, ...(p.choices ?? []).map((c) => new Option(c))));
+  if (p.kind === 'flag')
+    return h('label.check', {}, h('input', { id, type: 'checkbox', onchange: (e) => set({ [p.id]: e.target.checked }) }), ` ${title}`);
+  if (p.kind === 'choice')
+    return h(
+      'label.field',
+      {},
+      title,
+      h('select', { id, onchange: (e) => set({ [p.id]: e.target.value }) }, ...(p.choices ?? []).map((c) => new Option(c))),
+    );
   if (p.kind === 'image') return picture(p, id, title, set);
-  if (p.kind === 'text') return h('label.field', {}, title, h('input', { id, maxLength: 200, onchange: (e) => set({ [p.id]: e.target.value }) }));
-  const bounds = { id, min: p.min, max: p.max, step: p.step ?? 'any', onchange: (e) => e.target.value !== '' && set({ [p.id]: Number(e.target.value) }) };
+  if (p.kind === 'text')
+    return h('label.field', {}, title, h('input', { id, maxLength: 200, onchange: (e) => set({ [p.id]: e.target.value }) }));
+  const bounds = {
+    id,
+    min: p.min,
+    max: p.max,
+    step: p.step ?? 'any',
+    onchange: (e) => e.target.value !== '' && set({ [p.id]: Number(e.target.value) }),
+  };
   // On a slider with thousands of steps, a single one cannot be hit.
   const slides = p.min !== undefined && p.max !== undefined && (p.max - p.min) / (p.step ?? 0.01) <= 1000;
   return slides
-    ? h('label.dial', {}, title, h('output', { id: `${id}-value`, for: id }), h('input', { ...bounds, type: 'range', oninput: (e) => tell(p, e.target) }))
+    ? h(
+        'label.dial',
+        {},
+        title,
+        h('output', { id: `${id}-value`, for: id }),
+        h('input', { ...bounds, type: 'range', oninput: (e) => tell(p, e.target) }),
+      )
     : h('label.field', {}, title, h('input', { ...bounds, type: 'number' }));
 }
 
@@ -60,8 +80,14 @@ function picture(p, id, title, set) {
     drop.hidden = true;
   };
   const drop = h('button', { id: `${id}-clear`, type: 'button', hidden: true, onclick: clear }, 'Use none');
-  return h('div.field', {},
-    h('label', { for: id }, title), h('input', { id, type: 'file', accept: 'image/*', onchange: send }), drop, note);
+  return h(
+    'div.field',
+    {},
+    h('label', { for: id }, title),
+    h('input', { id, type: 'file', accept: 'image/*', onchange: send }),
+    drop,
+    note,
+  );
 }
 
 function tell(p, input) {

@@ -1,7 +1,16 @@
 // The models of the server: what each is and costs, before one starts.
 import { $, ms, post, size } from './dom.js';
 
-const fps = (m) => (m.broken ? 'cannot be used' : m.not_live ? 'for clips' : m.about_fps ? (m.about_fps < 1000 ? `about ${Math.round(m.about_fps)} fps here` : 'over 1000 fps here') : 'not measured yet');
+const fps = (m) =>
+  m.broken
+    ? 'cannot be used'
+    : m.not_live
+      ? 'for clips'
+      : m.about_fps
+        ? m.about_fps < 1000
+          ? `about ${Math.round(m.about_fps)} fps here`
+          : 'over 1000 fps here'
+        : 'not measured yet';
 
 /** Name, frame or chunk, and the rate on this machine. */
 export const titleOf = (m) => `${m.title} (${m.chunk.takes > 1 ? `chunks of ${m.chunk.takes}` : 'frame by frame'}, ${fps(m)})`;
@@ -51,16 +60,24 @@ export class Picker {
   tell() {
     const m = this.chosen;
     if (!m) return;
-    $('model-note').textContent = m.broken ?? [
-      m.by_design_ms ? `Its pictures are ${ms(m.by_design_ms)} late by design.` : '',
-      m.warm ? '' : `Loaded when first used${m.memory_mb ? `; takes about ${size(m.memory_mb * 1048576)}` : ''}.`,
-      // They cannot be chosen here.
-      ...this.models.map((other) => other.not_live ?? ''),
-    ].join(' ').trim();
+    $('model-note').textContent =
+      m.broken ??
+      [
+        m.by_design_ms ? `Its pictures are ${ms(m.by_design_ms)} late by design.` : '',
+        m.warm ? '' : `Loaded when first used${m.memory_mb ? `; takes about ${size(m.memory_mb * 1048576)}` : ''}.`,
+        // They cannot be chosen here.
+        ...this.models.map((other) => other.not_live ?? ''),
+      ]
+        .join(' ')
+        .trim();
   }
 
   #fill(value) {
-    $('model').replaceChildren(...this.models.map((m) => Object.assign(new Option(titleOf(m), m.id, m.id === this.#default, m.id === value), { disabled: !!(m.not_live || m.broken) })));
+    $('model').replaceChildren(
+      ...this.models.map((m) =>
+        Object.assign(new Option(titleOf(m), m.id, m.id === this.#default, m.id === value), { disabled: !!(m.not_live || m.broken) }),
+      ),
+    );
     this.tell();
   }
 }

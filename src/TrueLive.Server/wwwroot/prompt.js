@@ -14,7 +14,9 @@ export class PromptLine {
   constructor(live) {
     this.#live = live;
     try {
-      this.#history = JSON.parse(device.get('prompts') ?? '[]').filter((p) => typeof p === 'string').slice(0, KEPT);
+      this.#history = JSON.parse(device.get('prompts') ?? '[]')
+        .filter((p) => typeof p === 'string')
+        .slice(0, KEPT);
     } catch {
       this.#history = [];
     }
@@ -55,7 +57,9 @@ export class PromptLine {
     const { transport, figures } = this.#live;
     if (!transport) return this.#trace(null, text.trim() ? 'Start a session to see it.' : '');
     const { accepted, applied } = transport.control.command('prompt', {
-      text, strength: Number($('strength').value), transition_ms: quick ? 120 : Number($('transition').value),
+      text,
+      strength: Number($('strength').value),
+      transition_ms: quick ? 120 : Number($('transition').value),
     });
     const mine = (this.#waiting = { text, sentAt: performance.now(), revision: null, understood: true, figures });
     this.#trace(mine);
@@ -79,7 +83,16 @@ export class PromptLine {
   /** A picture was shown: checks whether it is the first one of the pending prompt. */
   seen({ trace, displayedAt }) {
     const mine = this.#waiting;
-    if (!trace || trace.origin === 'repeated' || !mine || mine.revision === null || mine.shown !== undefined || trace.revision < mine.revision || mine.figures !== this.#live.figures) return;
+    if (
+      !trace ||
+      trace.origin === 'repeated' ||
+      !mine ||
+      mine.revision === null ||
+      mine.shown !== undefined ||
+      trace.revision < mine.revision ||
+      mine.figures !== this.#live.figures
+    )
+      return;
     mine.shown = displayedAt - mine.sentAt;
     mine.output = trace.output;
     // The revision rises with every command; the picture changes only if a model made it from words that it knows.
@@ -91,9 +104,13 @@ export class PromptLine {
 
   /** Shows what the model understood. */
   read(prompt) {
-    const shares = prompt.looks.filter((l) => Math.abs(l.weight) >= 0.02).map((l) => `${l.look} ${Math.round(l.weight * 100)} %`).join(', ');
+    const shares = prompt.looks
+      .filter((l) => Math.abs(l.weight) >= 0.02)
+      .map((l) => `${l.look} ${Math.round(l.weight * 100)} %`)
+      .join(', ');
     const parts = [];
-    if (prompt.text && !prompt.understood) parts.push(h('mark', {}, prompt.note ?? 'These words mean nothing to the model: the picture is kept.'));
+    if (prompt.text && !prompt.understood)
+      parts.push(h('mark', {}, prompt.note ?? 'These words mean nothing to the model: the picture is kept.'));
     else if (shares) parts.push(`Understood as ${shares}`);
     if (prompt.understood && prompt.unknown_words.length) parts.push(h('mark', {}, `Not understood: ${prompt.unknown_words.join(', ')}`));
     else if (prompt.understood && prompt.note) parts.push(prompt.note);
@@ -108,11 +125,19 @@ export class PromptLine {
       list.replaceChildren(...(words ? [h('li', {}, words)] : []));
       return;
     }
-    const steps = [['sent', true], [mine.revision === null ? 'accepted' : `accepted after ${ms(mine.acceptedAt - mine.sentAt)}`, mine.revision !== null],
-      [mine.shown === undefined ? 'in the picture' : mine.changed ? `in the picture after ${ms(mine.shown)}` : 'no change in the picture', mine.shown !== undefined && (mine.changed || 'bad')]];
+    const steps = [
+      ['sent', true],
+      [mine.revision === null ? 'accepted' : `accepted after ${ms(mine.acceptedAt - mine.sentAt)}`, mine.revision !== null],
+      [
+        mine.shown === undefined ? 'in the picture' : mine.changed ? `in the picture after ${ms(mine.shown)}` : 'no change in the picture',
+        mine.shown !== undefined && (mine.changed || 'bad'),
+      ],
+    ];
     if (mine.refused) steps.splice(1, 2, [mine.refused, 'bad']);
-    list.replaceChildren(...steps.map(([text, done]) => h('li', { className: done === 'bad' ? 'bad' : done ? 'done' : '' }, text)),
-      ...(!mine.changed ? [] : [h('li.note.num.plain', {}, `first frame #${mine.output}`)]));
+    list.replaceChildren(
+      ...steps.map(([text, done]) => h('li', { className: done === 'bad' ? 'bad' : done ? 'done' : '' }, text)),
+      ...(!mine.changed ? [] : [h('li.note.num.plain', {}, `first frame #${mine.output}`)]),
+    );
   }
 
   #open() {
@@ -121,10 +146,28 @@ export class PromptLine {
       ...this.#history.map((text) => [text, 'earlier']),
       ...this.#looks.map((l) => [l.id, l.description]),
       ...IDEAS.map((text) => [text, 'try']),
-    ].filter(([text], i, all) => text.toLowerCase().includes(typed) && text.toLowerCase() !== typed && all.findIndex((o) => o[0] === text) === i).slice(0, 8);
+    ]
+      .filter(
+        ([text], i, all) => text.toLowerCase().includes(typed) && text.toLowerCase() !== typed && all.findIndex((o) => o[0] === text) === i,
+      )
+      .slice(0, 8);
     this.#chosen = -1;
-    $('suggestions').replaceChildren(...offers.map(([text, why], i) =>
-      h('li', { role: 'option', id: `offer-${i}`, 'aria-selected': 'false', onpointerdown: (event) => event.preventDefault(), onclick: () => this.#take(text) }, text, h('small', {}, why))));
+    $('suggestions').replaceChildren(
+      ...offers.map(([text, why], i) =>
+        h(
+          'li',
+          {
+            role: 'option',
+            id: `offer-${i}`,
+            'aria-selected': 'false',
+            onpointerdown: (event) => event.preventDefault(),
+            onclick: () => this.#take(text),
+          },
+          text,
+          h('small', {}, why),
+        ),
+      ),
+    );
     this.#shown(offers.length > 0 && document.activeElement === $('prompt'));
   }
 

@@ -81,7 +81,11 @@ export class Session extends EventTarget {
   stop(words = 'Stopped.') {
     this.#wanted = null;
     // Without a connection the server would keep the session and its place, although nobody will resume it.
-    this.#gone = this.transport ? this.transport.close(true) : this.#id ? ask(`/v1/sessions/${this.#id}`, { method: 'DELETE', keepalive: true }).catch(() => {}) : this.#gone;
+    this.#gone = this.transport
+      ? this.transport.close(true)
+      : this.#id
+        ? ask(`/v1/sessions/${this.#id}`, { method: 'DELETE', keepalive: true }).catch(() => {})
+        : this.#gone;
     this.transport = this.#id = null;
     clearInterval(this.#ping);
     this.#remember(null);
@@ -100,7 +104,12 @@ export class Session extends EventTarget {
     const [{ WebRtcTransport }, { JpegTransport }] = await transports();
     if (this.#wanted !== run) return;
     const only = new URLSearchParams(location.search).get('transport');
-    const ways = only === 'ws' || !('RTCPeerConnection' in window) ? [JpegTransport] : only === 'webrtc' ? [WebRtcTransport] : [WebRtcTransport, JpegTransport];
+    const ways =
+      only === 'ws' || !('RTCPeerConnection' in window)
+        ? [JpegTransport]
+        : only === 'webrtc'
+          ? [WebRtcTransport]
+          : [WebRtcTransport, JpegTransport];
     let abandon = null;
     for (const way of ways) {
       try {
@@ -133,7 +142,12 @@ export class Session extends EventTarget {
     const { session, control } = opened;
     this.#remember(session.token, session.connection);
     this.#id = session.session;
-    this.#move('live', session.resumed ? `Back in the session. ${session.resumed.lost}` : `Live: ${session.model} at ${session.size}${session.transport === 'websocket-jpeg' ? `, ${way.label}` : ''}.`);
+    this.#move(
+      'live',
+      session.resumed
+        ? `Back in the session. ${session.resumed.lost}`
+        : `Live: ${session.model} at ${session.size}${session.transport === 'websocket-jpeg' ? `, ${way.label}` : ''}.`,
+    );
     if (session.paused) this.#move('paused', 'Paused.');
     opened.path().then((path) => (this.path = `${way.label}${path && path !== 'websocket' ? ` over ${path.toUpperCase()}` : ''}`));
     opened.addEventListener('shown', ({ detail }) => this.figures.displayed(detail));
@@ -142,7 +156,10 @@ export class Session extends EventTarget {
       this.#tell('frame', detail);
     });
     let left = null;
-    opened.addEventListener('closed', ({ detail }) => this.transport === opened && this.#left(left?.cause, left?.reason ?? detail.words, run));
+    opened.addEventListener(
+      'closed',
+      ({ detail }) => this.transport === opened && this.#left(left?.cause, left?.reason ?? detail.words, run),
+    );
     control.addEventListener('accepted', ({ detail: { model, size, prompt } }) => {
       Object.assign(session, { model, size, prompt });
       this.#tell('settings', session);
@@ -177,7 +194,9 @@ export class Session extends EventTarget {
     this.transport = this.#id = null;
     lost?.close(false);
     this.stop(words);
-    this.#tell('failed', { error: Object.assign(new Refused({ kind: 'replaced', words: `${words} It goes on there; this page has stopped.` }), { token }) });
+    this.#tell('failed', {
+      error: Object.assign(new Refused({ kind: 'replaced', words: `${words} It goes on there; this page has stopped.` }), { token }),
+    });
   }
 
   /** Takes the session with this token over from wherever it runs. */
@@ -193,7 +212,9 @@ export class Session extends EventTarget {
     this.transport.close(false);
     this.transport = null;
     this.stop(words);
-    this.#tell('failed', { error: new Refused({ kind: 'model', words: `${words} It did so twice: this model does not work with this input here.` }) });
+    this.#tell('failed', {
+      error: new Refused({ kind: 'model', words: `${words} It did so twice: this model does not work with this input here.` }),
+    });
   }
 
   async #comeBack(words, run) {

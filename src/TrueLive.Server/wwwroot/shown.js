@@ -7,11 +7,25 @@ const PICTURES = ['gif', 'apng', 'png', 'mjpeg', 'webp'];
 export function shown(url, { codec, frames, preview_url: preview }, label, film = {}) {
   const box = h('div.shown');
   const words = () => box.replaceChildren(h('p.note', {}, 'No picture of it can be shown here; a clip can be made all the same.'));
-  const serverMade = () => (preview ? box.replaceChildren(h('img', { src: preview, alt: `${label}, a picture from it`, onerror: words })) : words());
+  const serverMade = () =>
+    preview ? box.replaceChildren(h('img', { src: preview, alt: `${label}, a picture from it`, onerror: words })) : words();
   // Some browsers play the sound of a film whose pictures they cannot decode.
   const seen = (event) => event.target.videoWidth || serverMade();
-  box.append(frames === 1 || PICTURES.includes(codec) ? h('img', { src: url, alt: label, onerror: serverMade })
-    : h('video', { src: url, muted: true, loop: true, playsInline: true, preload: 'auto', 'aria-label': label, onerror: serverMade, onloadedmetadata: seen, ...film }));
+  box.append(
+    frames === 1 || PICTURES.includes(codec)
+      ? h('img', { src: url, alt: label, onerror: serverMade })
+      : h('video', {
+          src: url,
+          muted: true,
+          loop: true,
+          playsInline: true,
+          preload: 'auto',
+          'aria-label': label,
+          onerror: serverMade,
+          onloadedmetadata: seen,
+          ...film,
+        }),
+  );
   return box;
 }
 

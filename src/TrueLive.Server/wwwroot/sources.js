@@ -48,7 +48,10 @@ const CAMERA_WORDS = {
 
 async function guarded(get, refused) {
   if (!navigator.mediaDevices)
-    throw new Refused({ kind: 'input', words: 'Browsers give cameras only to https pages and to localhost. Open the page over https, or choose the built-in scene.' });
+    throw new Refused({
+      kind: 'input',
+      words: 'Browsers give cameras only to https pages and to localhost. Open the page over https, or choose the built-in scene.',
+    });
   try {
     return await get();
   } catch (error) {
@@ -59,28 +62,48 @@ async function guarded(get, refused) {
 export const sources = {
   /** @param {{device?: string}} [options] which camera, by its id */
   async camera({ device } = {}) {
-    const video = { ...(device ? { deviceId: { exact: device } } : {}), width: { ideal: 640 }, height: { ideal: 360 }, frameRate: { ideal: 30 } };
+    const video = {
+      ...(device ? { deviceId: { exact: device } } : {}),
+      width: { ideal: 640 },
+      height: { ideal: 360 },
+      frameRate: { ideal: 30 },
+    };
     return new Source(await guarded(() => navigator.mediaDevices.getUserMedia({ video }), CAMERA_WORDS));
   },
 
   async screen() {
     const words = { NotAllowedError: 'No screen was shared. Start again and choose one.' };
-    return Object.assign(new Source(await guarded(() => navigator.mediaDevices.getDisplayMedia({ video: { frameRate: 30 } }), words)), { codec: NOISELESS });
+    return Object.assign(new Source(await guarded(() => navigator.mediaDevices.getDisplayMedia({ video: { frameRate: 30 } }), words)), {
+      codec: NOISELESS,
+    });
   },
 
   async file({ file } = {}) {
     if (!file) throw new Refused({ kind: 'input', words: 'Choose a video file first.' });
-    const video = Object.assign(document.createElement('video'), { src: URL.createObjectURL(file), muted: true, loop: true, playsInline: true });
+    const video = Object.assign(document.createElement('video'), {
+      src: URL.createObjectURL(file),
+      muted: true,
+      loop: true,
+      playsInline: true,
+    });
     const stop = () => {
       video.pause();
       URL.revokeObjectURL(video.src);
     };
-    const played = await video.play().then(() => true, () => false);
+    const played = await video.play().then(
+      () => true,
+      () => false,
+    );
     if (!played || !video.videoWidth) {
       stop();
       throw new Refused({ kind: 'input', words: played ? `${file.name} holds no picture.` : `This browser cannot play ${file.name}.` });
     }
-    return drawn(Math.min(1280, video.videoWidth), (pen, width, height) => pen.drawImage(video, 0, 0, width, height), video.videoWidth / video.videoHeight, stop);
+    return drawn(
+      Math.min(1280, video.videoWidth),
+      (pen, width, height) => pen.drawImage(video, 0, 0, width, height),
+      video.videoWidth / video.videoHeight,
+      stop,
+    );
   },
 
   async scene() {
@@ -109,10 +132,14 @@ function drawn(width, draw, shape, stop = () => {}) {
     timer = setTimeout(paint, first + (next * 1000) / 30 + Math.random() * UNEVEN - at, next);
   };
   timer = setTimeout(paint, 0, 0);
-  source = new Source(new MediaStream([track]), () => {
-    clearTimeout(timer);
-    stop();
-  }, canvas);
+  source = new Source(
+    new MediaStream([track]),
+    () => {
+      clearTimeout(timer);
+      stop();
+    },
+    canvas,
+  );
   source.codec = NOISELESS;
   return source;
 }
@@ -128,7 +155,11 @@ function fed(canvas) {
   const writer = track.writable.getWriter();
   // Rejects once the track is stopped.
   writer.closed.catch(() => {});
-  return { track, sure: true, feed: (at) => writer.write(new VideoFrame(canvas, { timestamp: Math.round(at * 1000), alpha: 'discard' })).catch(() => {}) };
+  return {
+    track,
+    sure: true,
+    feed: (at) => writer.write(new VideoFrame(canvas, { timestamp: Math.round(at * 1000), alpha: 'discard' })).catch(() => {}),
+  };
 }
 
 /** One picture of the built-in scene at `t` seconds. */

@@ -58,10 +58,16 @@ export class Stage {
   /** Marks a picture that is not a fresh one made by the model. Called a few times a second. */
   watch() {
     const { figures, state } = this.#session;
-    const { mark, words, age } = state === 'idle' ? { mark: 'idle', words: '' }
-      : state === 'opening' || state === 'connecting' ? { mark: 'waiting', words: 'Waiting for the first picture' }
-        : state === 'away' ? { mark: 'frozen', words: 'Frozen: the connection is away' }
-          : state === 'paused' ? { mark: 'frozen', words: 'Paused: this picture stands still' } : markOf(figures);
+    const { mark, words, age } =
+      state === 'idle'
+        ? { mark: 'idle', words: '' }
+        : state === 'opening' || state === 'connecting'
+          ? { mark: 'waiting', words: 'Waiting for the first picture' }
+          : state === 'away'
+            ? { mark: 'frozen', words: 'Frozen: the connection is away' }
+            : state === 'paused'
+              ? { mark: 'frozen', words: 'Paused: this picture stands still' }
+              : markOf(figures);
     $('stage').dataset.mark = mark;
     $('picture-mark').hidden = !words;
     if ($('picture-mark').textContent !== words) $('picture-mark').textContent = words;
@@ -77,10 +83,13 @@ export class Stage {
     $('first-mark').textContent = words;
     $('first-mark').hidden = false;
     $('stage').classList.add('first');
-    this.#marked = setTimeout(() => {
-      $('first-mark').hidden = true;
-      $('stage').classList.remove('first');
-    }, still.matches ? 2500 : 1400);
+    this.#marked = setTimeout(
+      () => {
+        $('first-mark').hidden = true;
+        $('stage').classList.remove('first');
+      },
+      still.matches ? 2500 : 1400,
+    );
   }
 
   async snapshot() {
@@ -103,7 +112,7 @@ export class Stage {
     const kept = await recording(type);
     // Pressed twice, or the session ended meanwhile.
     if (this.#recorder || !this.#session.transport) return void kept.end();
-    const recorder = this.#recorder = new MediaRecorder(this.#stream(), { mimeType: type, videoBitsPerSecond: 6e6 });
+    const recorder = (this.#recorder = new MediaRecorder(this.#stream(), { mimeType: type, videoBitsPerSecond: 6e6 }));
     recorder.ondataavailable = ({ data }) => kept.add(data).catch(() => recorder.state !== 'inactive' && recorder.stop());
     recorder.onstop = async () => {
       if (this.#recorder === recorder) this.#recorder = null;
@@ -124,7 +133,10 @@ export class Stage {
     try {
       if (document.pictureInPictureElement) return await document.exitPictureInPicture();
       const { view } = this.#session.transport;
-      const video = view instanceof HTMLVideoElement ? view : (this.#pipVideo ??= Object.assign(document.createElement('video'), { muted: true, playsInline: true }));
+      const video =
+        view instanceof HTMLVideoElement
+          ? view
+          : (this.#pipVideo ??= Object.assign(document.createElement('video'), { muted: true, playsInline: true }));
       if (video !== view) {
         video.srcObject = this.#stream();
         await video.play();
@@ -137,7 +149,10 @@ export class Stage {
 
   fullScreen() {
     if (document.fullscreenElement) document.exitFullscreen();
-    else $('stage').requestFullscreen?.().catch(() => trouble('The browser does not give the full screen to this page.'));
+    else
+      $('stage')
+        .requestFullscreen?.()
+        .catch(() => trouble('The browser does not give the full screen to this page.'));
   }
 
   #stream() {
@@ -168,7 +183,8 @@ export class Stage {
 async function recording(type) {
   try {
     const folder = await navigator.storage.getDirectory();
-    for await (const [name, old] of folder.entries()) if (Date.now() - (await old.getFile()).lastModified > SAVED_WITHIN) await folder.removeEntry(name).catch(() => {});
+    for await (const [name, old] of folder.entries())
+      if (Date.now() - (await old.getFile()).lastModified > SAVED_WITHIN) await folder.removeEntry(name).catch(() => {});
     const file = await folder.getFileHandle(`recording-${crypto.randomUUID()}`, { create: true });
     const to = await file.createWritable();
     let written = Promise.resolve();

@@ -44,10 +44,16 @@ const FROZEN_AFTER = 700;
 /** The mark of the current picture, the words for it, and its age in ms; null before the first. */
 export function markOf({ lastShownAt, lastOrigin }) {
   const age = lastShownAt === null ? null : performance.now() - lastShownAt;
-  const [mark, words] = age === null ? ['waiting', 'Waiting for the first picture']
-    : age > FROZEN_AFTER ? ['frozen', 'Frozen']
-      : lastOrigin === 'passed_through' ? ['passed', 'Passed through: not made by a model']
-        : lastOrigin === 'repeated' ? ['repeated', 'Repeated: not a new picture'] : ['fresh', ''];
+  const [mark, words] =
+    age === null
+      ? ['waiting', 'Waiting for the first picture']
+      : age > FROZEN_AFTER
+        ? ['frozen', 'Frozen']
+        : lastOrigin === 'passed_through'
+          ? ['passed', 'Passed through: not made by a model']
+          : lastOrigin === 'repeated'
+            ? ['repeated', 'Repeated: not a new picture']
+            : ['fresh', ''];
   return { mark, words, age };
 }
 
@@ -137,14 +143,26 @@ export class Figures {
     const down = after === null || half === null ? null : Math.max(0, Math.min(half, after - (decode ?? 0) - (display ?? 0)));
     const rest = (whole, ...known) => (whole === null ? null : Math.max(0, whole - known.reduce((sum, k) => sum + (k ?? 0), 0)));
     return [
-      { name: 'Capture', kind: 'you', ms: rest(before, encode, up), how: 'what remains before the server had the frame: camera and waiting for a free encoder' },
+      {
+        name: 'Capture',
+        kind: 'you',
+        ms: rest(before, encode, up),
+        how: 'what remains before the server had the frame: camera and waiting for a free encoder',
+      },
       { name: 'Encode', kind: 'you', ms: encode, how: 'measured in this browser' },
       { name: 'Way up', kind: 'link', ms: up, how: 'half of the quickest round trip' },
       { name: 'Decode', kind: 'server', ms: mid('decode'), how: 'measured by the server for each frame' },
       { name: 'Wait', kind: 'server', ms: mid('wait'), how: 'measured by the server: until the model was free' },
-      ...(mid('held') > 0 ? [{ name: 'By design', kind: 'net', ms: mid('held'), how: 'the model waits for the frames of its chunk, or lags' }] : []),
+      ...(mid('held') > 0
+        ? [{ name: 'By design', kind: 'net', ms: mid('held'), how: 'the model waits for the frames of its chunk, or lags' }]
+        : []),
       { name: 'Model', kind: 'net', ms: mid('step'), how: 'measured by the server: the model step' },
-      { name: 'Rest', kind: 'rest', ms: rest(after, down, decode, display), how: 'what remains after the model step: encoding and pacing on the server, the jitter buffer here' },
+      {
+        name: 'Rest',
+        kind: 'rest',
+        ms: rest(after, down, decode, display),
+        how: 'what remains after the model step: encoding and pacing on the server, the jitter buffer here',
+      },
       { name: 'Way down', kind: 'link', ms: down, how: 'half of the quickest round trip' },
       { name: 'Browser decode', kind: 'you', ms: decode, how: 'measured in this browser' },
       { name: 'Display', kind: 'you', ms: display, how: 'measured in this browser: decoded until shown' },

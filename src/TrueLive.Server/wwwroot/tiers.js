@@ -45,18 +45,55 @@ export function open(box, live) {
   const source = h('select', { id: 'tiers-source' }, new Option('Built-in scene', 'scene'), new Option('Camera', 'camera'));
   const prompt = h('input', { id: 'tiers-prompt', value: 'ink', maxlength: 200 });
   const go = h('button.primary', { id: 'tiers-go', type: 'submit' }, 'Start');
-  const status = h('p', { role: 'status', id: 'tiers-status' }, 'Starts one live session, one interactive clip and one clip job on this server.');
+  const status = h(
+    'p',
+    { role: 'status', id: 'tiers-status' },
+    'Starts one live session, one interactive clip and one clip job on this server.',
+  );
   const columns = TIERS.map((tier) => {
     const age = h('p.age.num', {}, '');
     const stage = h('div.tier-picture', {}, age);
     const facts = h('dl.num');
-    return { ...tier, stage, age, facts, fact: {}, box: h('article', { className: `card tier ${tier.id}`, 'aria-label': `Tier ${tier.number}, ${tier.title}` }, h('header', {}, h('span.tier-number', {}, String(tier.number)), h('div', {}, h('h2', {}, tier.title), h('p.note', {}, tier.promise))), stage, facts) };
+    return {
+      ...tier,
+      stage,
+      age,
+      facts,
+      fact: {},
+      box: h(
+        'article',
+        { className: `card tier ${tier.id}`, 'aria-label': `Tier ${tier.number}, ${tier.title}` },
+        h(
+          'header',
+          {},
+          h('span.tier-number', {}, String(tier.number)),
+          h('div', {}, h('h2', {}, tier.title), h('p.note', {}, tier.promise)),
+        ),
+        stage,
+        facts,
+      ),
+    };
   });
   const by = Object.fromEntries(columns.map((c) => [c.id, c]));
   const lanes = h('div.lanes', { role: 'img', 'aria-label': 'No change was asked for yet.' });
-  box.append(h('div.lead', {}, h('h1', {}, 'One change. Three answers.'), h('p', {}, 'The same source, the same words, asked of all three tiers at the same moment.')),
-    h('form.card.row', { onsubmit: (event) => (event.preventDefault(), run()) }, h('label.field', {}, 'Source', source), h('label.field.grow', {}, 'The change', prompt), go, status),
-    lanes, h('div.tier-columns', {}, ...columns.map((c) => c.box)));
+  box.append(
+    h(
+      'div.lead',
+      {},
+      h('h1', {}, 'One change. Three answers.'),
+      h('p', {}, 'The same source, the same words, asked of all three tiers at the same moment.'),
+    ),
+    h(
+      'form.card.row',
+      { onsubmit: (event) => (event.preventDefault(), run()) },
+      h('label.field', {}, 'Source', source),
+      h('label.field.grow', {}, 'The change', prompt),
+      go,
+      status,
+    ),
+    lanes,
+    h('div.tier-columns', {}, ...columns.map((c) => c.box)),
+  );
   fill();
 
   async function run() {
@@ -67,7 +104,11 @@ export function open(box, live) {
       if (!left) await change();
     } catch (error) {
       const scene = ['Use the built-in scene', () => ((source.value = 'scene'), run())];
-      if (!left) trouble(error.kind === 'gone' ? 'This server does not offer all three tiers.' : error.message, [['Try again', run], ...(error.kind === 'input' ? [scene] : [])]);
+      if (!left)
+        trouble(error.kind === 'gone' ? 'This server does not offer all three tiers.' : error.message, [
+          ['Try again', run],
+          ...(error.kind === 'input' ? [scene] : []),
+        ]);
     } finally {
       go.disabled = false;
       go.textContent = clip ? 'Change it again' : 'Start';
@@ -82,7 +123,11 @@ export function open(box, live) {
       session.start(source.value, {});
       await opened;
     } else await session.transport.control.command('resume').accepted;
-    const film = await recorded(session.source.stream, SECONDS, (rest) => (status.textContent = `Taking ${SECONDS} s of the source for tiers 2 and 1: ${rest.toFixed(1)} s`));
+    const film = await recorded(
+      session.source.stream,
+      SECONDS,
+      (rest) => (status.textContent = `Taking ${SECONDS} s of the source for tiers 2 and 1: ${rest.toFixed(1)} s`),
+    );
     takenAt = performance.now() - SECONDS * 500;
     // Live pictures are not needed while the others load, so the others get the machine until then.
     status.textContent = 'Handing it to tiers 2 and 1; Live stands still meanwhile…';
@@ -137,7 +182,10 @@ export function open(box, live) {
     } finally {
       stand('resume');
     }
-    status.textContent = aside === null ? 'All three have answered.' : `All three have answered. This machine cannot run them at once: Live stood still from ${seconds(aside / 1000)} on until the others were done, and their times hold that wait.`;
+    status.textContent =
+      aside === null
+        ? 'All three have answered.'
+        : `All three have answered. This machine cannot run them at once: Live stood still from ${seconds(aside / 1000)} on until the others were done, and their times hold that wait.`;
   }
 
   async function watchLive({ revision: wanted, text, understood, note }) {
@@ -153,7 +201,9 @@ export function open(box, live) {
     const last = await follow(id, (j) => (landed.clip.done = j.frames_total ? j.frames_done / j.frames_total : 0), leaving.signal);
     if (last?.state !== 'done') throw new Error(last?.error ?? 'The clip was not made.');
     const video = h('video', { src: last.result.url, muted: true, loop: true, playsInline: true, autoplay: !still, controls: still });
-    await new Promise((resolve, reject) => Object.assign(video, { onloadeddata: resolve, onerror: () => reject(new Error('This browser cannot play the clip.')) }));
+    await new Promise((resolve, reject) =>
+      Object.assign(video, { onloadeddata: resolve, onerror: () => reject(new Error('This browser cannot play the clip.')) }),
+    );
     by.clip.stage.querySelector('video').replaceWith(video);
     landed.clip.first = landed.clip.whole = performance.now() - t0;
   }
@@ -164,7 +214,8 @@ export function open(box, live) {
     const [done, count] = [clip.done, made.get(revision)?.count];
     setTimeout(() => {
       if (left || landed.live !== mine || (clip.whole !== undefined && interactive.whole !== undefined)) return;
-      const stuck = (clip.whole === undefined && clip.done === done) || (interactive.whole === undefined && made.get(revision)?.count === count);
+      const stuck =
+        (clip.whole === undefined && clip.done === done) || (interactive.whole === undefined && made.get(revision)?.count === count);
       if (stuck) stand('pause');
       else standAside(mine);
     }, ASIDE_AFTER);
@@ -235,7 +286,16 @@ export function open(box, live) {
     if (t0 !== null) drawLanes(lanes, TIERS, landed, { now: performance.now() - t0, aside, back });
     const age = session.figures.latency.quantile(0.5);
     const now = markOf(session.figures);
-    by.live.age.textContent = session.state === 'paused' ? 'stands still for the others' : now.mark === 'waiting' ? '' : now.mark === 'frozen' ? `frozen, shows ${seconds(now.age / 1000)} ago` : age === null ? 'shows now' : `shows now, ${ms(age)} ago`;
+    by.live.age.textContent =
+      session.state === 'paused'
+        ? 'stands still for the others'
+        : now.mark === 'waiting'
+          ? ''
+          : now.mark === 'frozen'
+            ? `frozen, shows ${seconds(now.age / 1000)} ago`
+            : age === null
+              ? 'shows now'
+              : `shows now, ${ms(age)} ago`;
     const old = takenAt === null ? '' : `shows ${Math.round((performance.now() - takenAt) / 1000)} s ago`;
     by.interactive.age.textContent = by.clip.age.textContent = old;
   }
@@ -244,8 +304,14 @@ export function open(box, live) {
     for (const c of columns) {
       const mine = landed[c.id] ?? {};
       const f = session.figures;
-      const rows = [['Change seen after', ms(mine.first)], [c.id === 'live' ? 'Goes on' : 'Whole after', c.id === 'live' ? 'as long as you like' : ms(mine.whole)],
-        ['Answers the camera', c.answers], c.id === 'live' ? ['Glass to glass', f.latency.count ? `${ms(f.latency.quantile(0.5))} (n=${f.latency.count})` : 'not measured'] : ['Length', takenAt === null ? `${SECONDS} s` : clip ? seconds(clip.clip.source.duration_s) : `${SECONDS} s`]];
+      const rows = [
+        ['Change seen after', ms(mine.first)],
+        [c.id === 'live' ? 'Goes on' : 'Whole after', c.id === 'live' ? 'as long as you like' : ms(mine.whole)],
+        ['Answers the camera', c.answers],
+        c.id === 'live'
+          ? ['Glass to glass', f.latency.count ? `${ms(f.latency.quantile(0.5))} (n=${f.latency.count})` : 'not measured']
+          : ['Length', takenAt === null ? `${SECONDS} s` : clip ? seconds(clip.clip.source.duration_s) : `${SECONDS} s`],
+      ];
       rows.forEach(([name, value], i) => {
         if (!c.fact[i]) c.facts.append(h('div', {}, h('dt', {}, name), (c.fact[i] = h('dd'))));
         if (c.fact[i].textContent !== value) c.fact[i].textContent = value;
@@ -262,9 +328,21 @@ export function open(box, live) {
     for (const url of kept) URL.revokeObjectURL(url);
   };
   const commands = () => [
-    ['Tier 3: change the live session', 'One frame in, one frame out.', curl('PATCH', `/v1/sessions/${session.transport?.session.session ?? 'ID'}`, { prompt: prompt.value, transition_ms: 0 })],
-    ['Tier 2: open a short clip', 'Its answer names the socket for tweaks (docs/clips.md).', curl('POST', '/v1/interactive', { upload: uploaded?.id ?? 'ID', size: asked.size })],
-    ['Tier 1: make a file', 'The whole clip, finished.', curl('POST', '/v1/clips', { upload: uploaded?.id ?? 'ID', prompt: prompt.value, size: asked.size, format: 'mp4' })],
+    [
+      'Tier 3: change the live session',
+      'One frame in, one frame out.',
+      curl('PATCH', `/v1/sessions/${session.transport?.session.session ?? 'ID'}`, { prompt: prompt.value, transition_ms: 0 }),
+    ],
+    [
+      'Tier 2: open a short clip',
+      'Its answer names the socket for tweaks (docs/clips.md).',
+      curl('POST', '/v1/interactive', { upload: uploaded?.id ?? 'ID', size: asked.size }),
+    ],
+    [
+      'Tier 1: make a file',
+      'The whole clip, finished.',
+      curl('POST', '/v1/clips', { upload: uploaded?.id ?? 'ID', prompt: prompt.value, size: asked.size, format: 'mp4' }),
+    ],
   ];
   return { leave, commands };
 }

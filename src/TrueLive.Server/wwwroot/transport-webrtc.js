@@ -34,7 +34,12 @@ export class WebRtcTransport extends EventTarget {
     } catch (error) {
       // If only the network failed, the session is kept for another transport; otherwise it is ended.
       const waits = error.kind === 'network';
-      if (waits) Object.assign(error, { token: transport.#token ?? options.token, connection: transport.#number }, options.token ? {} : { abandon: () => transport.#end() });
+      if (waits)
+        Object.assign(
+          error,
+          { token: transport.#token ?? options.token, connection: transport.#number },
+          options.token ? {} : { abandon: () => transport.#end() },
+        );
       transport.close(!waits && !options.token);
       throw error;
     }
@@ -62,10 +67,12 @@ export class WebRtcTransport extends EventTarget {
     }
     const before = this.#timed ?? {};
     this.#timed = now;
-    const work = Object.fromEntries(Object.entries(now).map(([name, [time, count]]) => {
-      const [time0 = 0, count0 = 0] = before[name] ?? [];
-      return [name, count > count0 ? ((time - time0) * 1000) / (count - count0) : null];
-    }));
+    const work = Object.fromEntries(
+      Object.entries(now).map(([name, [time, count]]) => {
+        const [time0 = 0, count0 = 0] = before[name] ?? [];
+        return [name, count > count0 ? ((time - time0) * 1000) / (count - count0) : null];
+      }),
+    );
     this.#clock.encode = work.encode ?? null;
     return { ...work, display: this.#display.quantile(0.5) };
   }
@@ -106,11 +113,18 @@ export class WebRtcTransport extends EventTarget {
     this.#watchView();
 
     await peer.setLocalDescription();
-    const query = new URLSearchParams(Object.entries({ ...request, codec: source.codec }).filter(([name, value]) => name !== 'key' && value != null && value !== ''));
+    const query = new URLSearchParams(
+      Object.entries({ ...request, codec: source.codec }).filter(([name, value]) => name !== 'key' && value != null && value !== ''),
+    );
     const response = await fetch(at(`/whip?${query}`), {
       method: 'POST',
       body: peer.localDescription.sdp,
-      headers: { ...this.#headers, 'Content-Type': 'application/sdp', ...(token ? { 'X-TrueLive-Token': token } : {}), ...(connection ? { 'X-TrueLive-Connection': connection } : {}) },
+      headers: {
+        ...this.#headers,
+        'Content-Type': 'application/sdp',
+        ...(token ? { 'X-TrueLive-Token': token } : {}),
+        ...(connection ? { 'X-TrueLive-Connection': connection } : {}),
+      },
     }).catch(() => {
       throw new Refused({ kind: 'unreachable', words: 'The server cannot be reached. Is it running?' });
     });
@@ -121,12 +135,19 @@ export class WebRtcTransport extends EventTarget {
     const ready = new Promise((resolve, reject) => {
       const late = () => reject(new Refused({ kind: 'network', words: 'The media port of the server did not answer over UDP or TCP.' }));
       // Once the port has answered, wait longer: on a busy machine keys and codecs take time.
-      let limit = setTimeout(() => (['connected', 'completed'].includes(peer.iceConnectionState) ? (limit = setTimeout(late, 4 * timeout)) : late()), timeout);
-      this.control.addEventListener('session', ({ detail }) => {
-        clearTimeout(limit);
-        this.session = detail;
-        resolve();
-      }, { once: true });
+      let limit = setTimeout(
+        () => (['connected', 'completed'].includes(peer.iceConnectionState) ? (limit = setTimeout(late, 4 * timeout)) : late()),
+        timeout,
+      );
+      this.control.addEventListener(
+        'session',
+        ({ detail }) => {
+          clearTimeout(limit);
+          this.session = detail;
+          resolve();
+        },
+        { once: true },
+      );
       peer.onconnectionstatechange = () => {
         if (peer.connectionState === 'failed') {
           clearTimeout(limit);
@@ -151,7 +172,7 @@ export class WebRtcTransport extends EventTarget {
     this.#source = source;
     source.addEventListener('capture', this.#captured);
     if (!('RTCRtpScriptTransform' in window)) return;
-    const worker = this.#worker = new Worker(new URL('./sender-stamps.js', import.meta.url), { type: 'module' });
+    const worker = (this.#worker = new Worker(new URL('./sender-stamps.js', import.meta.url), { type: 'module' }));
     sender.transform = new RTCRtpScriptTransform(worker, {});
     worker.onmessage = ({ data }) => this.#clock.stamped(data.rtp, data.seenAt - performance.timeOrigin);
   }

@@ -9,7 +9,11 @@ const TRIES = 4;
 // The session pings every two seconds: a server that answers none for this long is gone, though nobody closed the connection.
 const SILENT_FOR = 10_000;
 
-const base64url = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text))).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+const base64url = (text) =>
+  btoa(String.fromCharCode(...new TextEncoder().encode(text)))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replaceAll('=', '');
 
 /**
  * The same session as JPEG pictures over one WebSocket, for networks that block everything else. Same commands, same events as
@@ -63,7 +67,10 @@ export class JpegTransport extends EventTarget {
   /** Resolves when the server has released the connection. */
   close(end) {
     if (this.#closed) return;
-    const gone = this.#socket && this.#socket.readyState !== WebSocket.CLOSED ? new Promise((resolve) => this.#socket.addEventListener('close', resolve)) : null;
+    const gone =
+      this.#socket && this.#socket.readyState !== WebSocket.CLOSED
+        ? new Promise((resolve) => this.#socket.addEventListener('close', resolve))
+        : null;
     if (end && this.#socket?.readyState === WebSocket.OPEN) this.control.command('end').accepted.catch(() => {});
     this.#closed = true;
     clearInterval(this.#watch);
@@ -84,21 +91,38 @@ export class JpegTransport extends EventTarget {
     this.control = new Control((text) => socket.send(text));
     await new Promise((resolve, reject) => {
       const limit = setTimeout(() => reject(new Refused({ kind: 'network', words: 'The server did not answer in time.' })), timeout);
-      this.control.addEventListener('session', ({ detail }) => {
-        clearTimeout(limit);
-        this.session = detail;
-        resolve();
-      }, { once: true });
-      socket.onmessage = ({ data }) => ((this.#heardAt = performance.now()), typeof data === 'string' ? this.control.receive(data) : this.#picture(data));
+      this.control.addEventListener(
+        'session',
+        ({ detail }) => {
+          clearTimeout(limit);
+          this.session = detail;
+          resolve();
+        },
+        { once: true },
+      );
+      socket.onmessage = ({ data }) => (
+        (this.#heardAt = performance.now()),
+        typeof data === 'string' ? this.control.receive(data) : this.#picture(data)
+      );
       socket.onclose = async ({ reason }) => {
         clearTimeout(limit);
         // A browser hides why a WebSocket was refused; the same request over HTTP says it.
-        const refused = this.session ? null : await fetch(at(`/v1/live?${query}`), key ? { headers: { Authorization: `Bearer ${key}` } } : {}).catch(() => null);
+        const refused = this.session
+          ? null
+          : await fetch(at(`/v1/live?${query}`), key ? { headers: { Authorization: `Bearer ${key}` } } : {}).catch(() => null);
         // 426: a WebSocket would be accepted now, so the reason for the refusal has passed.
         const passed = refused?.status === 426;
-        reject(Object.assign(new Refused(refused && !passed ? await wordsOf(refused) : { kind: 'unreachable', words: reason || 'The server cannot be reached.' }), { passed }));
+        reject(
+          Object.assign(
+            new Refused(
+              refused && !passed ? await wordsOf(refused) : { kind: 'unreachable', words: reason || 'The server cannot be reached.' },
+            ),
+            { passed },
+          ),
+        );
         this.control.end();
-        if (this.session && !this.#closed) this.dispatchEvent(new CustomEvent('closed', { detail: { words: reason || 'The connection to the server broke.' } }));
+        if (this.session && !this.#closed)
+          this.dispatchEvent(new CustomEvent('closed', { detail: { words: reason || 'The connection to the server broke.' } }));
       };
     });
     this.#watch = setInterval(() => {
@@ -161,7 +185,7 @@ export class JpegTransport extends EventTarget {
   // takes longer than a frame's interval.
   async #decode() {
     this.#decoding = true;
-    for (let picture; (picture = this.#next) && !this.#closed; ) {
+    for (let picture; (picture = this.#next) && !this.#closed;) {
       this.#next = null;
       const began = performance.now();
       const bitmap = await createImageBitmap(picture.blob).catch(() => null);
@@ -182,7 +206,8 @@ export class JpegTransport extends EventTarget {
     if (!this.#pending) return;
     const { bitmap, trace, capturedAt, decoded } = this.#pending;
     this.#pending = null;
-    if (this.view.width !== bitmap.width || this.view.height !== bitmap.height) Object.assign(this.view, { width: bitmap.width, height: bitmap.height });
+    if (this.view.width !== bitmap.width || this.view.height !== bitmap.height)
+      Object.assign(this.view, { width: bitmap.width, height: bitmap.height });
     this.view.getContext('2d').drawImage(bitmap, 0, 0);
     bitmap.close();
     this.#took.display.add(performance.now() - decoded);

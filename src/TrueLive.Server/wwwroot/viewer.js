@@ -56,7 +56,10 @@ async function watch() {
       keep(traces, detail.output_media_time, detail);
       if (detail.revision <= revision) return;
       revision = detail.revision;
-      askJson(address).then((now) => peer === current && tell(now), () => {});
+      askJson(address).then(
+        (now) => peer === current && tell(now),
+        () => {},
+      );
     });
     const view = Object.assign(document.createElement('video'), { muted: true, autoplay: true, playsInline: true, controls: false });
     $('output').replaceChildren(view);
@@ -74,15 +77,33 @@ async function watch() {
     };
     view.requestVideoFrameCallback?.(seen);
     await peer.setLocalDescription();
-    const response = await ask(address, { method: 'POST', body: peer.localDescription.sdp, headers: { 'Content-Type': 'application/sdp' } });
+    const response = await ask(address, {
+      method: 'POST',
+      body: peer.localDescription.sdp,
+      headers: { 'Content-Type': 'application/sdp' },
+    });
     peer.resource = response.headers.get('Location');
     await peer.setRemoteDescription({ type: 'answer', sdp: await response.text() });
-    Object.assign(watched, { state: 'live', startedAt: performance.now(), path: 'WHEP', transport: { session: { session: id, model: session.model } } });
+    Object.assign(watched, {
+      state: 'live',
+      startedAt: performance.now(),
+      path: 'WHEP',
+      transport: { session: { session: id, model: session.model } },
+    });
     document.body.dataset.session = 'live';
     standing ??= session;
     tell(session);
     // While no picture comes, ask the server why.
-    const look = setInterval(() => (peer !== current || watched.figures.delivered.count ? clearInterval(look) : askJson(address).then((now) => peer === current && tell(now), () => {})), 3000);
+    const look = setInterval(
+      () =>
+        peer !== current || watched.figures.delivered.count
+          ? clearInterval(look)
+          : askJson(address).then(
+              (now) => peer === current && tell(now),
+              () => {},
+            ),
+      3000,
+    );
     const lost = () => {
       if (peer !== current) return;
       leave();
@@ -96,7 +117,9 @@ async function watch() {
     leave();
     $('key-form').hidden = error.kind !== 'key';
     say('Not connected.');
-    trouble(error.kind === 'gone' ? 'There is no such session: it has ended, or the address is cut off.' : error.message, [['Try again', watch]]);
+    trouble(error.kind === 'gone' ? 'There is no such session: it has ended, or the address is cut off.' : error.message, [
+      ['Try again', watch],
+    ]);
   }
 }
 
@@ -111,7 +134,11 @@ function tell({ model, size, prompt, input_problem: problem }) {
 /** Says what is watched or, while no new pictures come, why. */
 function speak() {
   const { state, reason } = standing;
-  const words = { created: 'Waiting for the sender.', paused: 'Paused: the last picture stays.', detached: `The sender is away: the last picture stays, and it goes on here when the sender comes back. ${reason ?? ''}` };
+  const words = {
+    created: 'Waiting for the sender.',
+    paused: 'Paused: the last picture stays.',
+    detached: `The sender is away: the last picture stays, and it goes on here when the sender comes back. ${reason ?? ''}`,
+  };
   say(words[state] ?? flows);
 }
 

@@ -59,6 +59,13 @@ public sealed partial class HouseTests
         Assert.Empty(long_.Select(f => $"{Path.GetRelativePath(Root, f.File)}: {f.Lines}"));
     }
 
+    // What stands inside strings does not count, since some texts cannot be divided.
+    [Fact]
+    public void Lines_of_code_are_at_most_140_characters_long() =>
+        None(new[] { "src", "tests", "bench", "samples" }.SelectMany(Sources)
+            .SelectMany(f => RawText().Replace(File.ReadAllText(f), "\"\"").Split('\n').Where(l => l.Length > 140 && Text().Replace(l, "").Length > 100)
+                .Select(l => $"{Path.GetRelativePath(Root, f)}: {l.Trim()}")));
+
     [Fact]
     public void Program_is_at_most_40_lines() =>
         Assert.InRange(File.ReadLines(Path.Combine(Root, "src/TrueLive.Cli/Program.cs")).Count(), 1, 40);
@@ -80,8 +87,10 @@ public sealed partial class HouseTests
     public void No_task_is_left_for_later_in_a_comment() =>
         Assert.Empty(Sources().Where(f => LeftForLater().IsMatch(File.ReadAllText(f))).Select(Path.GetFileName));
 
-    internal static IEnumerable<string> Sources() =>
-        Directory.EnumerateFiles(Path.Combine(Root, "src"), "*.cs", SearchOption.AllDirectories)
+    internal static IEnumerable<string> Sources() => Sources("src");
+
+    private static IEnumerable<string> Sources(string folder) =>
+        Directory.EnumerateFiles(Path.Combine(Root, folder), "*.cs", SearchOption.AllDirectories)
             .Where(f => !f.Contains("/obj/", StringComparison.Ordinal) && !f.Contains("/bin/", StringComparison.Ordinal));
 
     /// <summary>Fails if there are any faults, with one line for each.</summary>
@@ -109,6 +118,12 @@ public sealed partial class HouseTests
         + @"\k<indent>    (?!//|var |using |[\w<>\[\]?.]+ \w+ = )(?<line>[^{}/\n].*;)\n\k<indent>\}\n(?!\k<indent>else)",
         RegexOptions.Multiline)]
     private static partial Regex BracedLine();
+
+    [GeneratedRegex("(\"{3,})[\\s\\S]*?\\1")]
+    private static partial Regex RawText();
+
+    [GeneratedRegex("\"(?:\\\\.|[^\"\\\\\\n])*\"")]
+    private static partial Regex Text();
 
     [GeneratedRegex(@"//.*\b(TODO|FIXME|HACK|XXX)\b")]
     private static partial Regex LeftForLater();
