@@ -2,7 +2,8 @@ using System.CommandLine;
 using TrueLive.Bench;
 using TrueLive.Cli;
 
-// Started by the scripts in bench/live, bench/clips, bench/models, bench/soak, bench/beside, bench/hostile, bench/workers and bench/picture.
+// Started by the scripts in bench/live, bench/clips, bench/models, bench/soak, bench/beside, bench/hostile, bench/workers,
+// bench/diffusion and bench/picture.
 if (args is ["-h" or "--help", ..] or [not ("clips" or "models"), "-h" or "--help"])
 {
     Console.WriteLine("""
@@ -13,6 +14,7 @@ if (args is ["-h" or "--help", ..] or [not ("clips" or "models"), "-h" or "--hel
         bench/beside/run [--rounds 4] [--seconds 15] [--write]                 a live session with a clip in the queue, and without
         bench/hostile/run [--rounds 4] [--seconds 10] [--write]                a live session beside a hostile client, and without
         bench/workers/run [--steps 1000] [--rate 30] [--write]                 what a step in a child process costs
+        bench/diffusion/run [--steps 200] [--write]                            a step of the small test pipeline, one way and the other
         bench/picture/run [OUT]                                                films the page for README
         --write puts the figures into bench/results. All want a quiet machine.
         """);
@@ -30,8 +32,9 @@ try
         "hostile" => await HostileBench.RunAsync(arguments),
         "hostile-client" => await HostileClient.RunAsync(arguments),
         "workers" => await WorkersBench.RunAsync(arguments),
+        "diffusion" => await DiffusionBench.RunAsync(arguments),
         "picture" => await PagePicture.RunAsync(arguments),
-        _ => throw new ArgumentException("Say 'live', 'clips', 'models', 'soak', 'beside', 'hostile', 'workers' or 'picture'."),
+        _ => throw new ArgumentException("Say 'live', 'clips', 'models', 'soak', 'beside', 'hostile', 'workers', 'diffusion' or 'picture'."),
     };
 }
 catch (ArgumentException error)

@@ -28,6 +28,7 @@ internal static class ClipCommand
     private static readonly Option<string?> ModelsFolder = new("--models-folder") { Description = "Folder with more ONNX models." };
     private static readonly Option<string?> Size = new("--size") { Description = "Size into which the picture fits, such as 512x288, or with an exclamation mark (512x288!) a size that it is stretched to; default the source's, as far as the model goes." };
     private static readonly Option<string> Background = new("--background") { Description = "Colour where the source is transparent: #00b140, white, ...", DefaultValueFactory = _ => "black" };
+    private static readonly Option<string> Device = DeviceOption.Make();
     private static readonly Option<int> Threads = new("--threads") { Description = "Threads of one model step; 0 takes all cores (with --segments: scenes at once). Frames are the same with any number." };
     private static readonly Option<double> Rate = new("--fps") { Description = "Frames per second of a folder or ZIP of pictures.", DefaultValueFactory = _ => ImageSequence.DefaultRate };
     private static readonly Option<string?> Format = new("--format") { Description = "mp4, mov or mkv (H.264), webm (VP9), av1 (AV1 in MP4), gif or png; default by the output's name, with which it must agree." };
@@ -40,7 +41,7 @@ internal static class ClipCommand
     public static Command Make()
     {
         OnCancel.AcceptOnlyFromAmong("keep", "discard");
-        var clip = new Command("clip", TierWords.Means(Tier.Clip)) { In, Out, PromptText, Schedule, Strength, Transition, Set, Model, ModelsFolder, Size, Background, Threads, Rate, Format, Segments, Resume, OnCancel, FromJournal, Seed };
+        var clip = new Command("clip", TierWords.Means(Tier.Clip)) { In, Out, PromptText, Schedule, Strength, Transition, Set, Model, ModelsFolder, Size, Background, Device, Threads, Rate, Format, Segments, Resume, OnCancel, FromJournal, Seed };
         clip.SetAction((parsed, cancel) => RunAsync(parsed, cancel));
         return clip;
     }
@@ -68,7 +69,7 @@ internal static class ClipCommand
             throw new ArgumentException("--threads must be within 0..256.");
         var perStep = threads > 0 && !parsed.GetValue(Segments) ? threads : parsed.GetValue(Segments) ? 1 : Environment.ProcessorCount;
         var model = parsed.GetValue(Model) ?? (parsed.GetValue(FromJournal) is { } folder ? Journal.Open(folder.FullName)?.Model : null) ?? "";
-        return ModelStore.Load(new ServerOptions { Model = model, ModelsFolder = parsed.GetValue(ModelsFolder) ?? "", ModelThreads = perStep }, TimeProvider.System, Console.Error);
+        return ModelStore.Load(new ServerOptions { Model = model, ModelsFolder = parsed.GetValue(ModelsFolder) ?? "", ModelThreads = perStep, Device = parsed.GetValue(Device)! }, TimeProvider.System, Console.Error);
     }
 
     private static ClipFileSettings Settings(ParseResult parsed, ModelStore models, string? given, IReadOnlyList<ReferencePicture> pictures)

@@ -5,6 +5,7 @@ using TrueLive.Core.Frames;
 using TrueLive.Media.Files;
 using TrueLive.Models;
 using TrueLive.Models.Catalogue;
+using TrueLive.Models.Devices;
 using TrueLive.Models.Manifest;
 using TrueLive.Server.Configuration;
 
@@ -21,6 +22,7 @@ internal static class ModelsCheckCommand
     private static readonly Option<string[]> Sizes = new("--sizes") { Description = "Sizes to time.", DefaultValueFactory = _ => ["384x216", "512x288", "640x360", "1280x720"], AllowMultipleArgumentsPerToken = true };
     private static readonly Option<int> Frames = new("--frames") { Description = "Frames, 2 to 300.", DefaultValueFactory = _ => 30 };
     private static readonly Option<int> Threads = new("--threads") { Description = "Threads of a step; 0 chooses by measurement, as the server does." };
+    private static readonly Option<string> Device = DeviceOption.Make();
     private static readonly Option<string?> Picture = new("--picture") { Description = "PNG with the last frame before and after [ID-check.png]; 'none' writes none." };
 
     public static Command Make()
@@ -37,7 +39,7 @@ internal static class ModelsCheckCommand
         });
         var check = new Command("check", "Run a model on real frames: shapes, time of a step at several sizes, live frame rate here, range of the numbers, memory, and a picture of before and after. Exit code 1 when it cannot be used or gives numbers that are not finite.")
         {
-            Which, Input, Prompt, Sizes, Frames, Threads, Picture, ModelsCommand.Json,
+            Which, Input, Prompt, Sizes, Frames, Threads, Device, Picture, ModelsCommand.Json,
         };
         check.SetAction((parsed, cancel) => ModelsCommand.GuardAsync(() => RunAsync(parsed, cancel)));
         return check;
@@ -45,6 +47,8 @@ internal static class ModelsCheckCommand
 
     private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancel)
     {
+        if (GraphDevice.Choose(parsed.GetValue(Device)!, ModelsCommand.Options(parsed).DataPath) is { } note)
+            await Console.Error.WriteLineAsync(note).ConfigureAwait(false);
         using var model = ModelLoader.Load(ModelsCommand.Find(parsed, parsed.GetValue(Which)!), parsed.GetValue(Threads), TimeProvider.System);
         var pool = new FramePool("model check", 300);
         var frames = await FramesAsync(parsed, pool, cancel).ConfigureAwait(false);
@@ -113,7 +117,7 @@ internal static class ModelsCheckCommand
 
     private static void Show(FolderModel model, ModelCheckReport report, string text, string picture)
     {
-        Console.WriteLine($"{model.Info.Id} {model.Info.Version}: {model.Info.Title}, {report.Threads} thread(s) a step{(text.Length > 0 ? $", prompt '{text}'" : "")}");
+        Console.WriteLine($"{model.Info.Id} {model.Info.Version}: {model.Info.Title}, {report.Threads} thread(s) a step on {model.Device}{(text.Length > 0 ? $", prompt '{text}'" : "")}");
         foreach (var tensor in model.Tensors)
             Console.WriteLine($"    {tensor}");
         var table = Output.Table("size", "ms per frame (median)", "n", "live fps here, at most");

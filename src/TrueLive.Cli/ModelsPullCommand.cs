@@ -5,6 +5,7 @@ using TrueLive.Hub;
 using TrueLive.Hub.Repositories;
 using TrueLive.Hub.Transfer;
 using TrueLive.Models.Catalogue;
+using TrueLive.Models.Devices;
 using TrueLive.Models.Manifest;
 using TrueLive.Server.Configuration;
 
@@ -13,9 +14,11 @@ namespace TrueLive.Cli;
 /// <summary><c>truelive models pull</c>: a model from a hub, or of an exported folder.</summary>
 internal static partial class ModelsPullCommand
 {
-    private static readonly Argument<string> Source = new("source") { Description = "A short name of 'truelive models list', org/name[@revision] on the hub, or a folder that an exporter wrote." };
+    private const string Runtime = "gpu-runtime";
+
+    private static readonly Argument<string> Source = new("source") { Description = "A short name of 'truelive models list', org/name[@revision] on the hub, a folder that an exporter wrote, or gpu-runtime (docs/gpu.md)." };
     private static readonly Option<bool> Accept = new("--accept-licence") { Description = "Accept the licence that the hub states, without being asked." };
-    private static readonly Option<string?> Network = new("--file") { Description = "The ONNX file, where there are several." };
+    private static readonly Option<string?> Network = new("--file") { Description = "The ONNX file, where there are several; of gpu-runtime, the package that was downloaded elsewhere." };
     private static readonly Option<string?> Id = new("--id") { Description = "Short name for the model: a-z, 0-9 and -." };
 
     public static Command Make()
@@ -41,6 +44,8 @@ internal static partial class ModelsPullCommand
     {
         var options = ModelsCommand.Options(parsed);
         var (source, network, id) = (parsed.GetValue(Source)!, parsed.GetValue(Network), parsed.GetValue(Id));
+        if (source == Runtime)
+            return await RuntimeAsync(parsed, options, cancel).ConfigureAwait(false);
         if (KnownModel.Find(source) is null && Directory.Exists(source))
         {
             Done(ModelFolder.Import(source, network, id, options.ModelsPath, TimeProvider.System));
@@ -53,13 +58,50 @@ internal static partial class ModelsPullCommand
         Show(plan, settings);
         if (pull.FreeBytes() is { } free && free < plan.Bytes)
             throw new HubException($"{settings.CacheFolder} has {Size(free)} free. Make room, or name another folder with HF_HUB_CACHE.");
-        if (!Accepted(parsed, plan))
+        if (!Accepted(parsed, plan.Repository.ToString()))
             return 1;
         var places = await DownloadAsync(pull, plan, cancel).ConfigureAwait(false);
         Console.WriteLine("Trying it here...");
         Done(ModelFolder.Install(plan, places, options.PulledPath, TimeProvider.System));
         return 0;
     }
+
+    private static async Task<int> RuntimeAsync(ParseResult parsed, ServerOptions options, CancellationToken cancel)
+    {
+        var package = PinnedPackage.GpuRuntime;
+        var pull = new GpuRuntimePull(package, GpuRuntime.FolderIn(options.DataPath), TimeProvider.System);
+        Console.WriteLine($"{GpuRuntime.Package} {GpuRuntime.Version} from {package.Address.Host}: {Size(package.Size)}, of which {Size(package.Files.Values.Sum())} are kept\nLicence: MIT (Microsoft; ThirdPartyNotices.txt beside it). CUDA 13 and cuDNN 9 are NVIDIA's, and are installed apart.");
+        if (parsed.GetValue(Network) is { } file)
+        {
+            await pull.UnpackAsync(file, cancel).ConfigureAwait(false);
+        }
+        else
+        {
+            if (!Accepted(parsed, GpuRuntime.Package))
+                return 1;
+            await RuntimeBarAsync(pull, package, cancel).ConfigureAwait(false);
+        }
+        var (use, why) = ("'--device auto' takes the GPU from now on.", "");
+        try
+        {
+            why = GraphDevice.Choose("cuda:0", options.DataPath) ?? "";
+        }
+        catch (ModelException wrong)
+        {
+            (use, why) = ("It is here, and will be used once this is mended:", wrong.Message);
+        }
+        Console.WriteLine($"Added {GpuRuntime.FolderIn(options.DataPath)}. {use} {why}".TrimEnd());
+        return 0;
+    }
+
+    private static Task RuntimeBarAsync(GpuRuntimePull pull, PinnedPackage package, CancellationToken cancel) => Console.IsOutputRedirected
+        ? pull.DownloadAsync(new Progress<long>(), cancel)
+        : AnsiConsole.Progress().Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new DownloadedColumn(), new TransferSpeedColumn(), new RemainingTimeColumn())
+            .StartAsync(context =>
+            {
+                var bar = context.AddTask(GpuRuntime.Package, maxValue: package.Size);
+                return pull.DownloadAsync(new Bar(bar), cancel);
+            });
 
     // Before gigabytes are downloaded.
     private static void RequireFree(PullPlan plan, ServerOptions options)
@@ -94,13 +136,13 @@ internal static partial class ModelsPullCommand
             Console.WriteLine("Not tried: nobody has pulled this from the real hub with TrueLive yet.");
     }
 
-    private static bool Accepted(ParseResult parsed, PullPlan plan)
+    private static bool Accepted(ParseResult parsed, string what)
     {
         if (parsed.GetValue(Accept))
             return true;
         if (Console.IsInputRedirected || Console.IsOutputRedirected)
         {
-            Console.Error.WriteLine($"Nothing was downloaded. Read the licence of {plan.Repository}; if you accept it, add --accept-licence.");
+            Console.Error.WriteLine($"Nothing was downloaded. Read the licence of {what}; if you accept it, add --accept-licence.");
             return false;
         }
         Console.Write("Do you accept the licence? [y/N] ");
@@ -133,6 +175,11 @@ internal static partial class ModelsPullCommand
 
     [GeneratedRegex("^[a-z0-9-]{1,64}$")]
     private static partial Regex IdPattern();
+
+    private sealed class Bar(ProgressTask bar) : IProgress<long>
+    {
+        public void Report(long value) => bar.Value = value;
+    }
 
     private sealed class Bars(Dictionary<PlannedFile, ProgressTask> bars) : IProgress<(PlannedFile File, long Bytes)>
     {

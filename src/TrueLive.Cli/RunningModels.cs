@@ -53,6 +53,7 @@ internal sealed class RunningModels
             return broken.GetString()!;
         var memory = model.TryGetProperty("memory_mb", out var mb) ? $", about {mb.GetDouble():0.#} MB" : "";
         var rate = model.TryGetProperty("about_fps", out var fps) ? $"about {fps.GetDouble():0.#} frames per second" : "not measured yet";
+        rate += model.TryGetProperty("not_live", out _) ? ", for clips" : "";
         return FormattableString.Invariant($"{(model.GetProperty("warm").GetBoolean() ? "warm" : "not loaded")}{memory}, {rate}");
     }
 }

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -21,14 +23,21 @@ public sealed class ModelSettingsTests(Browser browser)
     public async Task The_page_makes_controls_of_what_a_model_declares_and_says_what_it_costs_before_it_starts()
     {
         var options = new ServerOptions { Port = 0, WebrtcPort = 0, LogLevel = "Error", Clips = false };
-        await using var app = TrueLiveServer.Build(options, new ModelStore([new PassthroughModel(), new PaintingModel(), new HoldingModel(new FramePool("page"), new Chunk(4, 4, 0))]));
+        using var never = new ManualResetEventSlim();
+        await using var app = TrueLiveServer.Build(options, new ModelStore([new PassthroughModel(), new PaintingModel(), new HoldingModel(new FramePool("page"), new Chunk(4, 4, 0)), new TintingModel(Chunk.One, () => never.Wait(400))]));
         await app.StartAsync(TestContext.Current.CancellationToken);
-        await using var page = await browser.OpenAsync(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
-        await page.UntilAsync("document.querySelector('#model').options.length == 3");
+        var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
+        await using var page = await browser.OpenAsync(address);
+        await page.UntilAsync("document.querySelector('#model').options.length == 4");
         const string Painting = "document.querySelector('#model').options[1].textContent";
         await page.UntilAsync("document.querySelector('#model').options[0].textContent.startsWith('Pass-through (frame by frame, ')");
         Assert.Equal("Painting (frame by frame, not measured yet)", await page.EvalAsync<string>(Painting));
         Assert.True(await page.EvalAsync<bool>("document.querySelector('#parameters').hidden"));
+
+        // One that turns out to be too slow cannot be chosen any more, and it is said why.
+        await page.Page.SelectOptionAsync("#model", "tinting");
+        await page.UntilAsync("/Tinting makes about [12](\\.\\d)? frames per second on this machine, too few for a live picture. Render clips with it./.test(document.querySelector('#model-note').textContent)");
+        Assert.Equal("Tinting (frame by frame, for clips) true", await page.EvalAsync<string>("(({ textContent, disabled }) => `${textContent} ${disabled}`)(document.querySelector('#model').options[3])"));
 
         await page.Page.SelectOptionAsync("#model", "painting");
         await page.UntilAsync($"/(about|over) \\d+ fps here/.test({Painting})");
@@ -60,5 +69,12 @@ public sealed class ModelSettingsTests(Browser browser)
         await page.UntilAsync("document.querySelector('#model-note').textContent.includes('100 ms late by design')");
         await page.UntilAsync("trueLive.figures.lastTrace?.model == 'holding'");
         await page.UntilAsync("/by design \\d+ ms/.test(document.querySelector('#truth').textContent)");
+
+        // The command line says the same of them.
+        using var list = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "models", "list", "--server", address, "--json"]) { RedirectStandardOutput = true })!;
+        var said = await list.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await list.WaitForExitAsync(TestContext.Current.CancellationToken);
+        var models = JsonNode.Parse(said)!.AsArray();
+        Assert.Matches("^warm, about \\d+(\\.\\d+)? frames per second$", (string)models.Single(m => (string?)m!["id"] == "passthrough")!["server"]!);
     }
 }

@@ -54,6 +54,7 @@ public sealed record FuzzTarget(string Name, FuzzAction Run, int Inputs, long Ma
         new("journal", KeptTargets.Journal, 3_000),
         new("clip-work", KeptTargets.Work, 3_000),
         new("upload", KeptTargets.Upload, 3_000),
+        new("reference-picture", KeptTargets.Reference, 20_000),
         new("interactive", ServerTargets.Interactive, 300),
         new("clip-service", ProbeTargets.ClipService, 2_000, 32 << 20),
         new("clip-answer", ProbeTargets.ClipAnswer, 10_000),

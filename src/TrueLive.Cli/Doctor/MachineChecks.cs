@@ -1,7 +1,10 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 using TrueLive.Media.Native;
+using TrueLive.Models.Devices;
 using TrueLive.Models.Graphs;
+using TrueLive.Models.Manifest;
+using TrueLive.Server.Configuration;
 
 namespace TrueLive.Cli.Doctor;
 
@@ -38,12 +41,19 @@ internal static class MachineChecks
         return Finding.Right("clock", $"{now:u}");
     }
 
-    public static Finding Gpu()
+    public static Finding Gpu(ServerOptions options)
     {
-        var runtime = $"ONNX Runtime {OnnxRuntimeInfo.Version} ({string.Join(", ", OnnxRuntimeInfo.Providers)})";
-        return File.Exists("/proc/driver/nvidia/version")
-            ? Finding.Note("gpu", $"{runtime}; an NVIDIA GPU is here, and this build computes on the processor.", "Nothing to mend: the capacity below is that of the processor.")
-            : Finding.Right("gpu", $"{runtime}; no GPU is needed");
+        try
+        {
+            var note = GraphDevice.Choose(options.Device, options.DataPath);
+            var runtime = $"ONNX Runtime {OnnxRuntimeInfo.Version} ({string.Join(", ", OnnxRuntimeInfo.Providers)})";
+            return note is not null ? Finding.Note("gpu", $"{runtime}. {note}", "Nothing to mend where the processor is enough: the capacity below is its own.")
+                : Finding.Right("gpu", GraphDevice.Current.Gpu is null ? $"{runtime}; no GPU is needed" : $"{runtime}; models run on {GraphDevice.Current}");
+        }
+        catch (ModelException wrong)
+        {
+            return Finding.Wrong("gpu", wrong.Message, "Install what is named, or set device to auto or cpu.");
+        }
     }
 
     // The link target carries the full version, such as libvpx.so.7.1.0; empty if it does not.

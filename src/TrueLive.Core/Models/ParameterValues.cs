@@ -15,7 +15,8 @@ public sealed class ParameterValues : IEquatable<ParameterValues>
     // Those that the values name, and no others.
     private readonly ImmutableArray<ReferencePicture> _pictures;
 
-    private ParameterValues(ImmutableSortedDictionary<string, string> all, ImmutableArray<ReferencePicture> pictures) => (All, _pictures) = (all, pictures);
+    private ParameterValues(ImmutableSortedDictionary<string, string> all, ImmutableArray<ReferencePicture> pictures) =>
+        (All, _pictures) = (all, pictures);
 
     /// <summary>Every parameter has its default.</summary>
     public static ParameterValues None { get; } = new(ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal), []);
@@ -27,7 +28,8 @@ public sealed class ParameterValues : IEquatable<ParameterValues>
     public IReadOnlyList<ReferencePicture> Pictures => _pictures;
 
     /// <summary>The value of a number, or another where none is set.</summary>
-    public double Number(string id, double otherwise) => All.TryGetValue(id, out var text) ? double.Parse(text, CultureInfo.InvariantCulture) : otherwise;
+    public double Number(string id, double otherwise) =>
+        All.TryGetValue(id, out var text) ? double.Parse(text, CultureInfo.InvariantCulture) : otherwise;
 
     /// <summary>The value of a choice or text; null where none is set.</summary>
     public string? Text(string id) => All.GetValueOrDefault(id);
@@ -36,16 +38,19 @@ public sealed class ParameterValues : IEquatable<ParameterValues>
     public ReferencePicture? Picture(string id) => Text(id) is { } named ? _pictures.FirstOrDefault(p => p.Id == named) : null;
 
     /// <summary>
-    /// The same with some values changed: a number is brought to the nearest step. On failure <paramref name="error"/> says what is allowed.
+    /// The same with some values changed: a number is brought to the nearest step. On failure <paramref name="error"/> says what is
+    /// allowed.
     /// </summary>
     /// <param name="declared">What the model declares.</param>
     /// <param name="given">Ids and values; a number as .NET's invariant culture writes it, a flag as <c>true</c> or <c>false</c>.</param>
     /// <param name="changed">The values in force afterwards.</param>
     /// <param name="error">Null when all were taken; else none is.</param>
-    /// <param name="pictures">What a picture's value may name by its id, beside those that are set already; an empty value sets none.</param>
+    /// <param name="pictures">What a picture's value may name by its id, beside those that are set already; an empty value sets
+    /// none.</param>
     public bool TrySet(
         IReadOnlyList<ModelParameter> declared, IEnumerable<KeyValuePair<string, string>> given,
-        [NotNullWhen(true)] out ParameterValues? changed, [NotNullWhen(false)] out string? error, IReadOnlyList<ReferencePicture>? pictures = null)
+        [NotNullWhen(true)] out ParameterValues? changed, [NotNullWhen(false)] out string? error,
+        IReadOnlyList<ReferencePicture>? pictures = null)
     {
         changed = null;
         var all = All.ToBuilder();
@@ -64,12 +69,18 @@ public sealed class ParameterValues : IEquatable<ParameterValues>
                 error = $"{parameter.Title} ({id}) {Rule(parameter)}.";
                 return false;
             }
-            if (parameter.Kind == ParameterKind.Image ? value.Length == 0 : parameter.Default is { } usual && Read(parameter, usual, known) == value)
+            if (parameter.Kind == ParameterKind.Image
+                ? value.Length == 0
+                : parameter.Default is { } usual && Read(parameter, usual, known) == value)
                 all.Remove(id);
             else
                 all[id] = value;
         }
-        changed = all.Count == 0 ? None : new ParameterValues(all.ToImmutable(), [.. known.Where(p => declared.Any(d => d.Kind == ParameterKind.Image && all.GetValueOrDefault(d.Id) == p.Id)).DistinctBy(p => p.Id)]);
+        changed = all.Count == 0
+            ? None
+            : new ParameterValues(all.ToImmutable(),
+            [.. known.Where(p => declared.Any(d => d.Kind == ParameterKind.Image && all.GetValueOrDefault(d.Id) == p.Id))
+            .DistinctBy(p => p.Id)]);
         error = null;
         return true;
     }
@@ -81,7 +92,8 @@ public sealed class ParameterValues : IEquatable<ParameterValues>
     /// <param name="declared">What the model declares.</param>
     /// <param name="given">Ids and values.</param>
     /// <param name="pictures">What a picture's value may name.</param>
-    public static ParameterValues Of(IReadOnlyList<ModelParameter> declared, IEnumerable<KeyValuePair<string, string>> given, IReadOnlyList<ReferencePicture>? pictures = null)
+    public static ParameterValues Of(IReadOnlyList<ModelParameter> declared, IEnumerable<KeyValuePair<string, string>> given,
+        IReadOnlyList<ReferencePicture>? pictures = null)
     {
         var taken = None;
         foreach (var one in given)
@@ -106,7 +118,10 @@ public sealed class ParameterValues : IEquatable<ParameterValues>
     public override int GetHashCode() => All.Aggregate(All.Count, (hash, one) => HashCode.Combine(hash, one.Key, one.Value));
 
     /// <summary>As a schedule of values writes them: <c>guidance=full seed=7</c>.</summary>
-    public override string ToString() => string.Join(' ', All.Select(v => v.Value.Length > 0 && !v.Value.Any(char.IsWhiteSpace) ? $"{v.Key}={v.Value}" : $"{v.Key}=\"{v.Value}\""));
+    public override string ToString() =>
+        string.Join(' ', All.Select(v => v.Value.Length > 0 && !v.Value.Any(char.IsWhiteSpace)
+        ? $"{v.Key}={v.Value}"
+        : $"{v.Key}=\"{v.Value}\""));
 
     // The value as it is kept, in one form for equal values; null when it is not allowed.
     private static string? Read(ModelParameter p, string text, ImmutableArray<ReferencePicture> pictures) => p.Kind switch
@@ -137,8 +152,12 @@ public sealed class ParameterValues : IEquatable<ParameterValues>
 
     private static string Rule(ModelParameter p) => p.Kind switch
     {
-        ParameterKind.Number when p is { Min: { } low, Max: { } high } => FormattableString.Invariant($"must be a number within {low}..{high}"),
-        ParameterKind.Number => "must be a number" + (p.Min is { } least ? FormattableString.Invariant($" of at least {least}") : p.Max is { } most ? FormattableString.Invariant($" of at most {most}") : ""),
+        ParameterKind.Number when p is { Min: { } low, Max: { } high } =>
+            FormattableString.Invariant($"must be a number within {low}..{high}"),
+        ParameterKind.Number =>
+            "must be a number" + (p.Min is { } least ? FormattableString.Invariant($" of at least {least}") : p.Max is { } most
+            ? FormattableString.Invariant($" of at most {most}")
+            : ""),
         ParameterKind.Choice => $"must be one of: {string.Join(", ", p.Choices)}",
         ParameterKind.Flag => "must be true or false",
         ParameterKind.Text => $"must be a text of at most {MaxText} characters without quotation marks and control characters",

@@ -53,7 +53,8 @@ public sealed class ReferencePicture
             for (var at = 0; at < from.Length; at += stride, into = into[width..])
                 from.Slice(at, width).CopyTo(into);
         }
-        return new ReferencePicture(Convert.ToHexStringLower(SHA256.HashData([.. Encoding.UTF8.GetBytes(scope), 0, .. bytes]).AsSpan(0, 16)), bytes);
+        return new ReferencePicture(Convert.ToHexStringLower(SHA256.HashData([.. Encoding.UTF8.GetBytes(scope), 0, .. bytes])
+            .AsSpan(0, 16)), bytes);
     }
 
     /// <summary>A picture from the bytes of another with the same id; null when they are not of a picture.</summary>
@@ -86,7 +87,8 @@ public sealed class ReferencePicture
         return plane switch { 0 => frame.Y, 1 => frame.U, _ => frame.V };
     }
 
-    private static bool IsSize(int width, int height) => width is > 0 and <= MaxSide && height is > 0 and <= MaxSide && width % 2 == 0 && height % 2 == 0;
+    private static bool IsSize(int width, int height) =>
+        width is > 0 and <= MaxSide && height is > 0 and <= MaxSide && width % 2 == 0 && height % 2 == 0;
 
     private static int LengthOf(int width, int height) => HeaderLength + width * height * 3 / 2;
 }

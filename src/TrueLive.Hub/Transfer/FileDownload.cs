@@ -1,4 +1,3 @@
-using System.Net;
 using TrueLive.Hub.Cache;
 using TrueLive.Hub.Repositories;
 
@@ -13,9 +12,6 @@ namespace TrueLive.Hub.Transfer;
 /// <param name="time">Clock of pauses and limits.</param>
 internal sealed class FileDownload(HubClient client, HubCache cache, TimeProvider time)
 {
-    // Tries that bring nothing new; each that brings some starts the count anew.
-    private const int MaxBarren = 4;
-
     private static readonly TimeSpan LockInterval = TimeSpan.FromMilliseconds(250);
 
     /// <summary>Brings it, unless it is there.</summary>
@@ -48,10 +44,11 @@ internal sealed class FileDownload(HubClient client, HubCache cache, TimeProvide
         // A link there would have us write somewhere else.
         if (new FileInfo(partial) is { LinkTarget: not null } link)
             link.Delete();
+        var content = new ResumedFile(file.Path, file.Size, (from, stop) => client.OpenAsync(repository, commit, file, from, stop), client.Unreachable, time);
         // What is left of an earlier try may be of another content: then it is fetched once from its beginning.
         for (var resumed = Length(partial) > 0; ; resumed = false)
         {
-            await CompleteAsync(repository, commit, file, partial, progress, cancel).ConfigureAwait(false);
+            await content.CompleteAsync(partial, progress, cancel).ConfigureAwait(false);
             if (await IsWholeAsync(partial, file, cancel).ConfigureAwait(false))
                 break;
             File.Delete(partial);
@@ -59,66 +56,6 @@ internal sealed class FileDownload(HubClient client, HubCache cache, TimeProvide
                 throw new HubException($"{file.Path} of {repository} has the announced size, but not the checksum {file.Hash.Hex[..12]}... that the hub names: it was damaged on the way, or replaced. It was deleted; run the command again.");
         }
         File.Move(partial, blob, overwrite: true);
-    }
-
-    private async Task CompleteAsync(RepositoryName repository, string commit, HubFile file, string partial, IProgress<long> progress, CancellationToken cancel)
-    {
-        if (Length(partial) > file.Size)
-            File.Delete(partial);
-        await using var to = new FileStream(partial, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read);
-        to.Seek(0, SeekOrigin.End);
-        for (var barren = 0; to.Length < file.Size; barren++)
-        {
-            var had = to.Length;
-            Exception? broken = null;
-            try
-            {
-                await AppendAsync(repository, commit, file, to, progress, cancel).ConfigureAwait(false);
-            }
-            catch (Exception e) when (HubClient.IsBroken(e, cancel))
-            {
-                broken = e;
-            }
-            if (to.Length > had)
-                barren = -1;
-            if (to.Length < file.Size && barren >= MaxBarren - 1)
-                throw client.Unreachable(broken ?? new TimeoutException($"{file.Path} ends before its end."));
-            if (to.Length < file.Size)
-                await Task.Delay(TimeSpan.FromSeconds(1 << (barren + 1)), time, cancel).ConfigureAwait(false);
-        }
-    }
-
-    private async Task AppendAsync(RepositoryName repository, string commit, HubFile file, FileStream to, IProgress<long> progress, CancellationToken cancel)
-    {
-        using var answer = await client.OpenAsync(repository, commit, file, to.Length, cancel).ConfigureAwait(false);
-        if (answer.StatusCode == HttpStatusCode.RequestedRangeNotSatisfiable)
-        {
-            to.SetLength(0);
-            return;
-        }
-        answer.EnsureSuccessStatusCode();
-        // Some servers ignore the range and send the whole file, some send the range as if it were the whole.
-        if (answer.Content.Headers.ContentRange?.From is var from && (from ?? 0) != to.Length)
-        {
-            if (from is > 0)
-                throw new HubException($"The hub sends {file.Path} from byte {from} on, where byte {to.Length} was asked for.");
-            to.SetLength(0);
-        }
-        var rest = file.Size - to.Length;
-        if (answer.Content.Headers.ContentLength is { } length && length != rest)
-            throw new HubException($"The hub announced {file.Size} bytes for {file.Path} and sends {to.Length + length}. Nothing of it is taken.");
-        await using var body = await answer.Content.ReadAsStreamAsync(cancel).ConfigureAwait(false);
-        var part = new byte[1 << 18];
-        while (await body.ReadAsync(part, cancel).AsTask().WaitAsync(HubClient.Patience, time, cancel).ConfigureAwait(false) is > 0 and var read)
-        {
-            if (to.Length + read > file.Size)
-                throw new HubException($"The hub sends more than the {file.Size} bytes that it announced for {file.Path}. The rest is not read.");
-            await to.WriteAsync(part.AsMemory(0, read), cancel).ConfigureAwait(false);
-            // The length is what later looks at the file see.
-            await to.FlushAsync(cancel).ConfigureAwait(false);
-            if (to.Length < file.Size)
-                progress.Report(to.Length);
-        }
     }
 
     // The same lock that other programs take (flock).

@@ -1,5 +1,6 @@
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
+using TrueLive.Models.Devices;
 using TrueLive.Models.Graphs;
 using TrueLive.Models.Manifest;
 
@@ -16,6 +17,9 @@ public abstract class FolderModel : IVideoModel
 
     /// <summary>Threads that one step uses.</summary>
     public abstract int Threads { get; }
+
+    /// <summary>What its steps run on.</summary>
+    public virtual ComputeDevice Device => ComputeDevice.Processor;
 
     /// <summary>Inputs and outputs of its graphs with element type and shape, -1 for a free side; for people.</summary>
     public abstract IReadOnlyList<string> Tensors { get; }

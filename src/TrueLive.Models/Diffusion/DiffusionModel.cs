@@ -2,6 +2,7 @@ using Microsoft.ML.OnnxRuntime;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Models.Catalogue;
+using TrueLive.Models.Devices;
 using TrueLive.Models.Manifest;
 using TrueLive.Models.Text;
 
@@ -31,6 +32,9 @@ public sealed class DiffusionModel : FolderModel
 
     /// <inheritdoc/>
     public override int Threads { get; }
+
+    /// <inheritdoc/>
+    public override ComputeDevice Device => GraphDevice.Current;
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> Tensors => Graphs.Tensors;

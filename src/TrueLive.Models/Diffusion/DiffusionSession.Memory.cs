@@ -28,7 +28,8 @@ internal sealed partial class DiffusionSession
     {
         var bytes = state.Bytes.Span;
         var words = _words.SnapshotLength;
-        if (state.ModelId != _model.Info.Id || state.ModelVersion != _model.Info.Version || (state.Width, state.Height) != (Width, Height) || bytes.Length < words)
+        if (state.ModelId != _model.Info.Id || state.ModelVersion != _model.Info.Version || (state.Width, state.Height) != (Width, Height)
+            || bytes.Length < words)
             throw Other();
         if (_batch is not null)
         {
@@ -57,6 +58,8 @@ internal sealed partial class DiffusionSession
         _words.Restore(bytes[..words]);
         _prompt = null;
 
-        ArgumentException Other() => new($"The memory is of {state.ModelId} {state.ModelVersion} at {state.Width}x{state.Height}, not of {_model.Info.Id} {_model.Info.Version} at {Width}x{Height}.");
+        ArgumentException Other() =>
+            new($"The memory is of {state.ModelId} {state.ModelVersion} at {state.Width}x{state.Height}, not of {_model.Info.Id} " +
+            $"{_model.Info.Version} at {Width}x{Height}.");
     }
 }

@@ -71,8 +71,8 @@ internal sealed partial class DiffusionSession : FolderModelSession
         _decode = Bind(g.Decoder, ("latent_sample", _latent));
         _decode.BindOutput("sample", made.Value);
         Result = made;
-        _picture = new PictureTensor(Spec(picture), picture, width, height, 3);
-        _result = new PictureTensor(Spec(made), made, width, height, 3);
+        _picture = new PictureTensor(Spec(picture, spec.Picture), picture, width, height, 3);
+        _result = new PictureTensor(Spec(made, spec.Picture), made, width, height, 3);
         (_numbers, _stockBefore, _wordsNow, _predict) = (new float[_encoded.Count], new float[length], new float[model.NoText.Length], Predict);
         if (_batch is null)
             _similar = new SimilarityFilter(width, height, model.NoText.Length, outputs);
@@ -197,7 +197,7 @@ internal sealed partial class DiffusionSession : FolderModelSession
 
     private ModelStepException Failed(OnnxRuntimeException e)
     {
-        var why = _run.Terminate ? $"a step took more than {MaxStep.TotalSeconds:0} s" : e.Message.ReplaceLineEndings(" ");
+        var why = _run.Terminate ? $"a step took more than {MaxStep.TotalSeconds:0} s" : GraphRuntime.Words(e);
         return new ModelStepException($"{_model.Info.Id} failed at {Width}x{Height}: {why}", e);
     }
 
@@ -246,6 +246,6 @@ internal sealed partial class DiffusionSession : FolderModelSession
         return Keep(new TensorBuffer(made.ElementDataType, made.Shape));
     }
 
-    private static FrameSpec Spec(TensorBuffer tensor) =>
-        new() { Range = [-1, 1], Type = tensor.Type == Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Float16 ? TensorType.Float16 : TensorType.Float32 };
+    private static FrameSpec Spec(TensorBuffer tensor, float[] range) =>
+        new() { Range = range, Type = tensor.Type == Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Float16 ? TensorType.Float16 : TensorType.Float32 };
 }

@@ -38,7 +38,8 @@ internal sealed class UNetCall : IDisposable
         {
             _pooled = Input("text_embeds", [batch, graphs.Pooled]);
             // A picture that was neither scaled nor cut: its size, where it was cut, and the size again.
-            Input("time_ids", [batch, DiffusionGraphs.TimeIds]).Write([.. Enumerable.Repeat<float[]>([height, width, 0, 0, height, width], batch).SelectMany(ids => ids)]);
+            Input("time_ids", [batch, DiffusionGraphs.TimeIds])
+                .Write([.. Enumerable.Repeat<float[]>([height, width, 0, 0, height, width], batch).SelectMany(ids => ids)]);
         }
         if (graphs.UNet.InputMetadata.ContainsKey("timestep_cond"))
             _guidance = Input("timestep_cond", [batch, GuidanceNumbers]);

@@ -1,4 +1,5 @@
 using Microsoft.ML.OnnxRuntime;
+using TrueLive.Models.Devices;
 using TrueLive.Models.Manifest;
 
 namespace TrueLive.Models.Graphs;
@@ -24,6 +25,7 @@ internal static class GraphRuntime
         });
         // A spinning thread steals the core that the codecs need: two spinning threads are slower than one beside any other work.
         options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
+        GraphDevice.AppendTo(options, GraphDevice.Current);
         if (data is not null)
             options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", data);
         try
@@ -42,4 +44,15 @@ internal static class GraphRuntime
             bool Says(string words) => why.Contains(words, StringComparison.OrdinalIgnoreCase);
         }
     }
+
+    /// <summary>What the runtime says of a call that failed, with advice where memory is short.</summary>
+    public static string Words(OnnxRuntimeException e)
+    {
+        var why = e.Message.ReplaceLineEndings(" ");
+        return !NoMemory.Any(words => why.Contains(words, StringComparison.OrdinalIgnoreCase)) ? why
+            : $"the memory of {GraphDevice.Current} is used up. Choose a smaller size or model, or end other sessions. ONNX Runtime says: {why}";
+    }
+
+    // As the arenas of the runtime, CUDA, cuBLAS and cuDNN put it.
+    private static readonly string[] NoMemory = ["out of memory", "Failed to allocate memory", "Available memory of", "ALLOC_FAILED"];
 }

@@ -26,20 +26,30 @@ public enum Guidance
 /// <param name="Steps">Where on the grid of 50 steps the picture is denoised: 0 is pure noise, 49 almost none; rising.</param>
 /// <param name="Guidance">Kind of guidance.</param>
 /// <param name="GuidanceScale">1 is none.</param>
-/// <param name="Delta">Share of the added noise that <see cref="Guidance.Self"/> and <see cref="Guidance.Initialize"/> push away from.</param>
+/// <param name="Delta">Share of the added noise that <see cref="Guidance.Self"/> and <see cref="Guidance.Initialize"/> push away
+/// from.</param>
 /// <param name="Seed">Of the noise, which stays the same for all frames.</param>
-/// <param name="LatentScale">Factor between the encoder's latents and the UNet's; null takes <c>scaling_factor</c> of the VAE's config.json, or 0.18215.</param>
-/// <param name="Throughput">As many frames as there are steps go through the UNet in one call, each at another step: more frames a second where one does not fill the device, and each comes a step less than that later.</param>
-/// <param name="Similarity">Likeness of a frame to the last one that was made, as a cosine, from which on that picture may be shown again; 1 for never.</param>
+/// <param name="LatentScale">Factor between the encoder's latents and the UNet's; null takes <c>scaling_factor</c> of the VAE's
+/// config.json, or 0.18215.</param>
+/// <param name="Throughput">As many frames as there are steps go through the UNet in one call, each at another step: more frames a second
+/// where one does not fill the device, and each comes a step less than that later.</param>
+/// <param name="Similarity">Likeness of a frame to the last one that was made, as a cosine, from which on that picture may be shown again;
+/// 1 for never.</param>
+/// <param name="Range">Values of black and white that the autoencoder takes and gives; null for -1 and 1, as diffusers has them.</param>
 public sealed record DiffusionSpec(
-    int[] Steps, Guidance Guidance = Guidance.None, [property: JsonPropertyName("guidance_scale")] float GuidanceScale = 1, float Delta = 1, ulong Seed = 2,
-    [property: JsonPropertyName("latent_scale")] float? LatentScale = null, bool Throughput = false, float Similarity = 1)
+    int[] Steps, Guidance Guidance = Guidance.None, [property: JsonPropertyName("guidance_scale")] float GuidanceScale = 1, float Delta = 1,
+    ulong Seed = 2,
+    [property: JsonPropertyName("latent_scale")] float? LatentScale = null, bool Throughput = false, float Similarity = 1,
+    float[]? Range = null)
 {
     /// <summary>Steps of the grid that latent consistency models are distilled on (arXiv:2310.04378).</summary>
     public const int Grid = 50;
 
     private const int MaxSteps = 8;
     private const float MinSimilarity = 0.5f;
+
+    /// <summary>Values of black and white.</summary>
+    internal float[] Picture => Range ?? [-1, 1];
 
     /// <summary>Frames that a picture lies behind the newest that went in.</summary>
     [JsonIgnore]
@@ -52,11 +62,16 @@ public sealed record DiffusionSpec(
     public IReadOnlyList<ModelParameter> Parameters => Throughput ? [] :
     [
         new("seed", "Seed", ParameterKind.Number) { Default = $"{Seed}", Min = 0, Max = Math.Max(Seed, int.MaxValue), Step = 1 },
-        .. Steps.Length > 1 ? [new ModelParameter("steps", "Steps", ParameterKind.Number) { Default = $"{Steps.Length}", Min = 1, Max = Steps.Length, Step = 1 }] : Array.Empty<ModelParameter>(),
-        new("guidance", "Guidance", ParameterKind.Choice) { Default = Word(Guidance), Choices = [.. Enum.GetValues<Guidance>().Select(Word)] },
+        .. Steps.Length > 1
+            ? [new ModelParameter("steps", "Steps", ParameterKind.Number)
+                { Default = $"{Steps.Length}", Min = 1, Max = Steps.Length, Step = 1 }]
+            : Array.Empty<ModelParameter>(),
+        new("guidance", "Guidance", ParameterKind.Choice)
+            { Default = Word(Guidance), Choices = [.. Enum.GetValues<Guidance>().Select(Word)] },
         new("guidance_scale", "Guidance scale", ParameterKind.Number) { Default = Text(GuidanceScale), Min = 1, Max = 30, Step = 0.1 },
         new("delta", "Guidance delta", ParameterKind.Number) { Default = Text(Delta), Min = 0, Max = 2, Step = 0.05 },
-        new("similarity", "Repeat frames this alike (1: never)", ParameterKind.Number) { Default = Text(Similarity), Min = MinSimilarity, Max = 1, Step = 0.005 },
+        new("similarity", "Repeat frames this alike (1: never)", ParameterKind.Number)
+            { Default = Text(Similarity), Min = MinSimilarity, Max = 1, Step = 0.005 },
     ];
 
     /// <summary>The same with what is set: fewer steps are spread over the ones that there are, the first of them included.</summary>
@@ -94,13 +109,16 @@ public sealed record DiffusionSpec(
 
     /// <summary>The first rule that the fields break, as field and rule; null when they are right.</summary>
     internal (string Field, string Rule)? Broken =>
-        Steps is not { Length: >= 1 and <= MaxSteps } || Steps.Any(s => s is < 0 or >= Grid) || Steps.Zip(Steps.Skip(1)).Any(p => p.First >= p.Second)
+        Steps is not { Length: >= 1 and <= MaxSteps } || Steps.Any(s => s is < 0 or >= Grid)
+            || Steps.Zip(Steps.Skip(1)).Any(p => p.First >= p.Second)
             ? ("diffusion.steps", $"must be 1 to {MaxSteps} rising numbers of 0 to {Grid - 1}")
         : !Enum.IsDefined(Guidance) ? ("diffusion.guidance", "must be none, self, initialize or full")
         : GuidanceScale is not (>= 1 and <= 30) ? ("diffusion.guidance_scale", "must be 1 to 30")
         : Delta is not (>= 0 and <= 2) ? ("diffusion.delta", "must be 0 to 2")
+        : Range is not (null or [-1, 1] or [0, 1]) ? ("diffusion.range", "must be [-1, 1] or [0, 1]")
         : Similarity is not (>= MinSimilarity and <= 1) ? ("diffusion.similarity", "must be 0.5 to 1")
-        : Throughput && Similarity < 1 ? ("diffusion.similarity", "does not go with throughput: a repeat would come out before the frames in work")
+        : Throughput && Similarity < 1
+            ? ("diffusion.similarity", "does not go with throughput: a repeat would come out before the frames in work")
         : LatentScale is { } scale && !(scale is > 0 and <= 100) ? ("diffusion.latent_scale", "must be above 0 and at most 100")
         : null;
 }

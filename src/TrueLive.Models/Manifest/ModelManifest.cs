@@ -338,7 +338,7 @@ public sealed partial record ModelManifest
             CheckSize();
             Require(Size!.Width is { } wide ? wide % 8 == 0 && Size.Height % 8 == 0 : Size.Multiple % 8 == 0, "size", "must have sides, or a multiple, that 8 divides");
             // What checks and pictures of any model are told by.
-            (Frame, Output) = (new FrameSpec { Input = "sample", Range = [-1, 1] }, new OutputSpec { Name = "sample", Range = [-1, 1] });
+            (Frame, Output) = (new FrameSpec { Input = "sample", Range = Diffusion.Picture }, new OutputSpec { Name = "sample", Range = Diffusion.Picture });
         }
 
         void CheckSize()

@@ -19,5 +19,6 @@ public sealed record PictureInput : PictureSpec
 
     internal ModelParameter Parameter => new(Name, Title, ParameterKind.Image);
 
-    internal bool IsRight => ExtraInput.IsParameterId(Name) && Title is { Length: > 0 and <= 100 } && Width is >= 8 and <= 2048 && Height is >= 8 and <= 2048;
+    internal bool IsRight =>
+        ExtraInput.IsParameterId(Name) && Title is { Length: > 0 and <= 100 } && Width is >= 8 and <= 2048 && Height is >= 8 and <= 2048;
 }

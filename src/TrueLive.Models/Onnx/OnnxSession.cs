@@ -232,5 +232,5 @@ internal abstract class OnnxSession : FolderModelSession
 
     private ModelStepException Failed(Exception e) => _run.Terminate
         ? new($"{_model.Info.Id} failed at {Width}x{Height}: a step took more than {_limit.TotalSeconds:0} s", new TimeoutException(e.Message, e))
-        : new($"{_model.Info.Id} failed at {Width}x{Height}: {e.Message.ReplaceLineEndings(" ")}", e);
+        : new($"{_model.Info.Id} failed at {Width}x{Height}: {(e is OnnxRuntimeException runtime ? GraphRuntime.Words(runtime) : e.Message.ReplaceLineEndings(" "))}", e);
 }

@@ -2,6 +2,7 @@ using Microsoft.ML.OnnxRuntime;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Models.Catalogue;
+using TrueLive.Models.Devices;
 using TrueLive.Models.Fused;
 using TrueLive.Models.Manifest;
 using TrueLive.Models.Prompts;
@@ -38,6 +39,9 @@ public sealed partial class OnnxVideoModel : FolderModel
 
     /// <inheritdoc/>
     public override int Threads { get; }
+
+    /// <inheritdoc/>
+    public override ComputeDevice Device => _session is null ? ComputeDevice.Processor : GraphDevice.Current;
 
     /// <summary>Whether the convolutions are computed here.</summary>
     internal bool OwnConvolutions => _fused?.Convolutions is not null;

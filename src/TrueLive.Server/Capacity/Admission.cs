@@ -14,16 +14,20 @@ namespace TrueLive.Server.Capacity;
 /// <param name="Beside">
 /// Live sessions that ran meanwhile. What their frames took is left out as they were measured, and their steps made these longer.
 /// </param>
-internal sealed record FrameCost(string ModelId, int Width, int Height, double StepMs, double CpuMs, int Frames, int Beside = 0);
+internal sealed record FrameCost(string ModelId, int Width, int Height, double StepMs, double CpuMs, int Frames, int Beside = 0)
+{
+    /// <summary>The GPU that the steps ran on; null for the processor.</summary>
+    public string? Device { get; init; }
+}
 
 /// <summary>
 /// Decides whether this machine holds one more live session. A session's share is its processor time per second over what the
-/// machine may spend; a model that could not be measured is taken to fill the machine. The first session is always taken: a slow machine
+/// machine may spend; where its model runs on a GPU, the time of its steps per second is its share of that as well. A model that could not be measured is taken to fill the machine. The first session is always taken: a slow machine
 /// thins its input and says so. Thread-safe.
 /// </summary>
 internal sealed class Admission(int cores, int targetRate, int maxSessions)
 {
-    /// <summary>Share of the processors that live sessions may fill; the rest is for the network, the web server and the system.</summary>
+    /// <summary>Share of the processors, and of a GPU's time, that live sessions may fill; the rest is for the network, the web server and the system.</summary>
     public const double Budget = 0.9;
 
     private volatile IReadOnlyList<FrameCost> _costs = [];
@@ -51,19 +55,14 @@ internal sealed class Admission(int cores, int targetRate, int maxSessions)
     /// <summary>
     /// Processor time of a frame in milliseconds: it scales with pixels from the nearest measured size of the model; null where none is.
     /// </summary>
-    public double? FrameMs(IVideoModel model, int width, int height)
-    {
-        var pixels = (double)width * height;
-        var near = _costs.Where(c => c.ModelId == model.Info.Id).MinBy(c => Math.Abs(c.Width * c.Height - pixels));
-        return near is null ? null : near.CpuMs * (pixels / ((double)near.Width * near.Height));
-    }
+    public double? FrameMs(IVideoModel model, int width, int height) => Nearest(model, width, height) is var (near, scale) ? near.CpuMs * scale : null;
 
     /// <summary>Sessions of one kind that the machine holds; at least 1.</summary>
     public int Capacity(IVideoModel model, int width, int height)
     {
         if (maxSessions > 0)
             return maxSessions;
-        return (int)Math.Clamp(1 / ShareOf(model, width, height), 1, int.MaxValue);
+        return (int)Math.Clamp(1 / Math.Max(ShareOf(model, width, height), OnDevice(model, width, height).Share), 1, int.MaxValue);
     }
 
     /// <summary>Null when such a session fits beside those that run.</summary>
@@ -76,8 +75,16 @@ internal sealed class Admission(int cores, int targetRate, int maxSessions)
                 : new Refusal($"This server takes {maxSessions} live sessions and {running.Count} are running.", capacity, running.Count, retryAfter);
         }
         var used = running.Sum(ShareOf);
-        if (running.Count == 0 || used + ShareOf(model, width, height) <= 1)
+        var (device, share) = OnDevice(model, width, height);
+        var onDevice = device is null ? 0 : running.Select(s => OnDevice(s.Model, s.Width, s.Height)).Where(d => d.Device == device).Sum(d => d.Share);
+        if (running.Count == 0 || (used + ShareOf(model, width, height) <= 1 && onDevice + share <= 1))
             return null;
+        if (onDevice + share > 1)
+        {
+            return new Refusal(
+                $"{device} holds {capacity} live session(s) of {model.Info.Title} at {width}x{height} and {targetRate} frames per second " +
+                $"({onDevice:P0} of its time is in use). Try again later, or ask for a smaller size.", capacity, running.Count, retryAfter);
+        }
         if (running.Select(s => s.Model).Append(model).FirstOrDefault(m => !IsMeasured(m)) is not { } unknown)
         {
             return new Refusal(
@@ -87,6 +94,18 @@ internal sealed class Admission(int cores, int targetRate, int maxSessions)
         return new Refusal(
             $"What {unknown.Info.Title} costs could not be measured, so that it runs alone, and {running.Count} live session(s) are running. " +
             "Try again later.", 1, running.Count, retryAfter);
+    }
+
+    // The share of a GPU's time that a session takes.
+    private (string? Device, double Share) OnDevice(IVideoModel model, int width, int height) =>
+        Nearest(model, width, height) is ({ Device: { } device } near, var scale) ? (device, near.StepMs * scale / 1000 * targetRate / Budget) : (null, 0);
+
+    // The nearest measured size of the model, and how many times its pixels a session has.
+    private (FrameCost Cost, double Scale)? Nearest(IVideoModel model, int width, int height)
+    {
+        var pixels = (double)width * height;
+        var near = _costs.Where(c => c.ModelId == model.Info.Id).MinBy(c => Math.Abs(c.Width * c.Height - pixels));
+        return near is null ? null : (near, pixels / ((double)near.Width * near.Height));
     }
 
     private bool IsMeasured(IVideoModel model) => _costs.Any(c => c.ModelId == model.Info.Id);

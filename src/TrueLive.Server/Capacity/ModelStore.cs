@@ -1,6 +1,7 @@
 using TrueLive.Core.Models;
 using TrueLive.Models;
 using TrueLive.Models.Catalogue;
+using TrueLive.Models.Devices;
 using TrueLive.Models.Manifest;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Resources;
@@ -33,13 +34,18 @@ public sealed class ModelStore(IReadOnlyList<IVideoModel> all) : IDisposable
     internal static Task WarmAsync(IVideoModel model, CancellationToken cancel) =>
         model is OnDemandModel { IsWarm: false } cold ? Task.Run(cold.Warm, CancellationToken.None).WaitAsync(cancel) : Task.CompletedTask;
 
+    /// <summary>The device that a model runs on; null for the processor, and for one that is not loaded.</summary>
+    internal static string? DeviceOf(IVideoModel model) =>
+        (model switch { FolderModel loaded => loaded.Device, OnDemandModel other => other.Device, _ => ComputeDevice.Processor }) is { Gpu: not null } device ? device.ToString() : null;
+
     /// <summary>
-    /// Loads the default model, and finds the others of <see cref="ServerOptions.ModelPlaces"/>, which are loaded when they are first used.
+    /// Chooses the device of this process, loads the default model, and finds the others of <see cref="ServerOptions.ModelPlaces"/>, which are loaded when they are first used.
     /// A folder that cannot be used is named on <paramref name="complaints"/> and left out; where only loading shows it, it is named then.
     /// </summary>
-    /// <exception cref="ConfigurationException">The model that <see cref="ServerOptions.Model"/> names is not there.</exception>
+    /// <exception cref="ConfigurationException">The model that <see cref="ServerOptions.Model"/> names is not there, or the device cannot be used.</exception>
     public static ModelStore Load(ServerOptions options, TimeProvider time, TextWriter complaints)
     {
+        ChooseDevice(options, complaints);
         var workers = new WorkerLog();
         var found = new Dictionary<string, ModelManifest>();
         foreach (var folder in ModelFolders.In(options.ModelPlaces))
@@ -78,6 +84,19 @@ public sealed class ModelStore(IReadOnlyList<IVideoModel> all) : IDisposable
             {
                 complaints.WriteLine($"The model in {folder} is left out: {wrong.Message}");
             }
+        }
+    }
+
+    private static void ChooseDevice(ServerOptions options, TextWriter complaints)
+    {
+        try
+        {
+            if (GraphDevice.Choose(options.Device, options.DataPath) is { } note)
+                complaints.WriteLine(note);
+        }
+        catch (ModelException wrong)
+        {
+            throw new ConfigurationException([wrong.Message]);
         }
     }
 

@@ -2,6 +2,7 @@ using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Models;
 using TrueLive.Models.Catalogue;
+using TrueLive.Models.Devices;
 using TrueLive.Models.Manifest;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Resources;
@@ -43,6 +44,9 @@ internal sealed class OnDemandModel(
 
     /// <summary>Threads of a step; 1 while it is not loaded.</summary>
     public int Threads => Volatile.Read(ref _model)?.Threads ?? 1;
+
+    /// <summary>What its steps run on; the processor while it is not loaded.</summary>
+    public ComputeDevice Device => Volatile.Read(ref _model)?.Device ?? ComputeDevice.Processor;
 
     /// <summary>When it was last in use, by <see cref="TimeProvider.GetTimestamp"/>.</summary>
     public long UsedAt { get; private set; }

@@ -110,6 +110,11 @@ public sealed class ServerOptions
     [Range(0, 256)]
     public int ModelThreads { get; set; }
 
+    /// <summary>What the graphs of models run on.</summary>
+    [Description("What models run on: auto (a GPU where all that one needs is here), cpu, or cuda:N.")]
+    [RegularExpression("^(auto|cpu|cuda(:[0-9]{1,2})?)$")]
+    public string Device { get; set; } = "auto";
+
     /// <summary>Rate that admission plans for.</summary>
     [Description("Frames per second that admission plans for.")]
     [Range(1, 120)]

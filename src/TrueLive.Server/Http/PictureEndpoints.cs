@@ -10,10 +10,13 @@ internal static class PictureEndpoints
     public static void Map(IEndpointRouteBuilder app)
     {
         var pictures = app.MapGroup("/v1/pictures").WithTags("Pictures");
-        pictures.MapPost("", TakeAsync).WithSummary("Send a picture that a parameter can be set to: the body is the file; its id is the value")
+        pictures.MapPost("", TakeAsync)
+            .WithSummary("Send a picture that a parameter can be set to: the body is the file; its id is the value")
             .Produces<PictureView>(201).ProducesProblem(413).ProducesProblem(415).ProducesProblem(429).ProducesProblem(503);
-        pictures.MapDelete("/{id}", (string id, HttpRequest http, Gate gate, PictureStore store) => store.Delete(gate.OwnerOf(http), id) ? Results.NoContent()
-            : Problems.Of(StatusCodes.Status404NotFound, "There is no such picture. It may have expired.")).WithSummary("Delete a picture").Produces(204).ProducesProblem(404);
+        pictures.MapDelete("/{id}", (string id, HttpRequest http, Gate gate, PictureStore store) => store.Delete(gate.OwnerOf(http), id)
+            ? Results.NoContent()
+            : Problems.Of(StatusCodes.Status404NotFound, "There is no such picture. It may have expired.")).WithSummary("Delete a picture")
+                .Produces(204).ProducesProblem(404);
     }
 
     private static async Task<IResult> TakeAsync(HttpContext http, Gate gate, PictureStore store)

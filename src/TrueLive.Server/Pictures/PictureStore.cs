@@ -27,7 +27,7 @@ internal sealed partial class PictureStore(ClipFolders folders, WorkPlaces place
     /// <summary>Pictures that one command or schedule may name.</summary>
     public const int MostNamed = 16;
 
-    private const string File = "picture";
+    private const string Planes = "picture";
     private static readonly TimeSpan DecodeTime = TimeSpan.FromSeconds(30);
 
     /// <summary>Takes a picture in; the same one again has the same id. Nothing of the file itself is kept.</summary>
@@ -37,11 +37,13 @@ internal sealed partial class PictureStore(ClipFolders folders, WorkPlaces place
         using var place = places.Enter(owner);
         Expire();
         if (folders.CountOf(folders.Pictures, owner) >= MostOfOneKey)
-            throw new RequestRefusedException(StatusCodes.Status413PayloadTooLarge, $"You have {MostOfOneKey} pictures. Delete some, or wait until they expire.");
+            throw new RequestRefusedException(StatusCodes.Status413PayloadTooLarge,
+                $"You have {MostOfOneKey} pictures. Delete some, or wait until they expire.");
         if (folders.Disk.Refuse(MaxBytes) is { } full)
             throw new RequestRefusedException(full.Status, full.Words);
         using var room = folders.Reserve(owner, MaxBytes) ?? throw new RequestRefusedException(
-            StatusCodes.Status413PayloadTooLarge, $"Your files fill {folders.UsedBy(owner) >> 20} of {options.ClipDiskMb} MB. Delete some, or wait until they expire.");
+            StatusCodes.Status413PayloadTooLarge,
+            $"Your files fill {folders.UsedBy(owner) >> 20} of {options.ClipDiskMb} MB. Delete some, or wait until they expire.");
         // Under an id of its own until it is whole, so that it expires with the others where a crash leaves it.
         var coming = Path.Combine(folders.Pictures, ClipQueue.NewId());
         try
@@ -50,13 +52,20 @@ internal sealed partial class PictureStore(ClipFolders folders, WorkPlaces place
             var sent = Path.Combine(coming, "sent");
             await ReceiveAsync(body, sent, cancel).ConfigureAwait(false);
             var picture = await DecodeAsync(sent, owner, cancel).ConfigureAwait(false);
-            System.IO.File.Delete(sent);
-            await System.IO.File.WriteAllBytesAsync(Path.Combine(coming, File), picture.Bytes, cancel).ConfigureAwait(false);
+            File.Delete(sent);
+            await File.WriteAllBytesAsync(Path.Combine(coming, Planes), picture.Bytes, cancel).ConfigureAwait(false);
             var folder = FolderOf(picture.Id);
             if (Find(owner, picture.Id) is null)
             {
                 ClipFolders.Remove(folder);
-                Directory.Move(coming, folder);
+                try
+                {
+                    Directory.Move(coming, folder);
+                }
+                catch (IOException) when (Find(owner, picture.Id) is not null)
+                {
+                    // The same picture came twice at the same moment.
+                }
             }
             return new PictureView(picture.Id, picture.Width, picture.Height, time.GetUtcNow() + TimeSpan.FromHours(options.ClipKeepHours));
         }
@@ -66,10 +75,13 @@ internal sealed partial class PictureStore(ClipFolders folders, WorkPlaces place
         }
     }
 
-    /// <summary>The pictures of a key that values name, those of a model without such parameters none; what is named is kept longer.</summary>
+    /// <summary>
+    /// The pictures of a key that values name, those of a model without such parameters none; what is named is kept longer.
+    /// </summary>
     public IReadOnlyList<ReferencePicture> Named(string owner, IReadOnlyList<ModelParameter> declared, IEnumerable<string> texts) =>
         declared.All(p => p.Kind != ParameterKind.Image) ? []
-            : [.. texts.SelectMany(t => Ids().Matches(t)).Select(m => m.Value).Distinct().Take(MostNamed).Select(id => Find(owner, id)).OfType<ReferencePicture>()];
+            : [.. texts.SelectMany(t => Ids().Matches(t)).Select(m => m.Value).Distinct().Take(MostNamed).Select(id => Find(owner, id))
+                .OfType<ReferencePicture>()];
 
     /// <summary>Deletes a picture; false when there is none of this key.</summary>
     public bool Delete(string owner, string id)
@@ -96,7 +108,7 @@ internal sealed partial class PictureStore(ClipFolders folders, WorkPlaces place
             return null;
         try
         {
-            var picture = ReferencePicture.Read(id, System.IO.File.ReadAllBytes(Path.Combine(FolderOf(id), File)));
+            var picture = ReferencePicture.Read(id, File.ReadAllBytes(Path.Combine(FolderOf(id), Planes)));
             Directory.SetLastWriteTimeUtc(FolderOf(id), time.GetUtcNow().UtcDateTime);
             return picture;
         }
@@ -116,7 +128,8 @@ internal sealed partial class PictureStore(ClipFolders folders, WorkPlaces place
         while ((read = await body.ReadAsync(buffer, cancel).ConfigureAwait(false)) > 0)
         {
             if (file.Length + read > MaxBytes)
-                throw new RequestRefusedException(StatusCodes.Status413PayloadTooLarge, $"The picture is larger than {MaxBytes >> 20} MB. Make it smaller: {ReferencePicture.MaxSide} pixels a side are used.");
+                throw new RequestRefusedException(StatusCodes.Status413PayloadTooLarge,
+                    $"The picture is larger than {MaxBytes >> 20} MB. Make it smaller: {ReferencePicture.MaxSide} pixels a side are used.");
             await file.WriteAsync(buffer.AsMemory(0, read), cancel).ConfigureAwait(false);
         }
     }
@@ -128,7 +141,8 @@ internal sealed partial class PictureStore(ClipFolders folders, WorkPlaces place
         try
         {
             using (await places.TurnAsync(limit.Token).ConfigureAwait(false))
-            using (var frame = await PictureFile.ReadAsync(path, ReferencePicture.MaxSide, new FramePool("reference picture", 1), limit.Token).ConfigureAwait(false))
+            using (var frame = await PictureFile.ReadAsync(path, ReferencePicture.MaxSide, new FramePool("reference picture", 1),
+                limit.Token).ConfigureAwait(false))
                 return ReferencePicture.Of(frame, owner);
         }
         catch (MediaFileException wrong)
@@ -137,7 +151,8 @@ internal sealed partial class PictureStore(ClipFolders folders, WorkPlaces place
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
         {
-            throw new RequestRefusedException(StatusCodes.Status415UnsupportedMediaType, $"The picture could not be read within {DecodeTime.TotalSeconds:0} s.");
+            throw new RequestRefusedException(StatusCodes.Status415UnsupportedMediaType,
+                $"The picture could not be read within {DecodeTime.TotalSeconds:0} s.");
         }
     }
 

@@ -51,9 +51,11 @@ export class Picker {
   tell() {
     const m = this.chosen;
     if (!m) return;
-    $('model-note').textContent = m.broken ?? m.not_live ?? [
+    $('model-note').textContent = m.broken ?? [
       m.by_design_ms ? `Its pictures are ${ms(m.by_design_ms)} late by design.` : '',
       m.warm ? '' : `Loaded when first used${m.memory_mb ? `; takes about ${size(m.memory_mb * 1048576)}` : ''}.`,
+      // They cannot be chosen here.
+      ...this.models.map((other) => other.not_live ?? ''),
     ].join(' ').trim();
   }
 

@@ -38,13 +38,14 @@ public sealed partial class FolderTests
             """,
         ["TrueLive.Models"] = """
             /: Catalogue Diffusion Graphs Manifest Onnx
-            Onnx: Catalogue Fused Graphs Manifest Motion Prompts Threads
-            Diffusion: Catalogue Graphs Manifest Prompts Text
+            Onnx: Catalogue Devices Fused Graphs Manifest Motion Prompts Threads
+            Diffusion: Catalogue Devices Graphs Manifest Prompts Text
             Fused: Convolutions Graphs Manifest
-            Catalogue: Graphs Manifest
+            Catalogue: Devices Graphs Manifest
             Convolutions: Graphs Threads
             Text: Graphs Manifest Prompts
-            Graphs: Manifest
+            Graphs: Devices Manifest
+            Devices: Manifest
             Motion: Threads
             Prompts: Manifest
             """,

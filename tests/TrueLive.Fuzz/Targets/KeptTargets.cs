@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
+using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Server.Access;
 using TrueLive.Server.Clips;
@@ -14,6 +15,7 @@ internal static class KeptTargets
 {
     private static readonly ServerOptions Options = new() { DataFolder = FileOf("data") };
     private static readonly PassthroughModel Model = new();
+    private static readonly FramePool References = new("fuzz reference", 1);
     private static readonly string JournalFolder = Directory.CreateDirectory(FileOf("journal")).FullName;
     private static readonly string WorkFolder = Directory.CreateDirectory(FileOf("work")).FullName;
     private static readonly SignedLinks Links = MakeLinks();
@@ -45,6 +47,15 @@ internal static class KeptTargets
         var lines = Encoding.UTF8.GetString(input).Split('\n', 2);
         if (lines.Length == 2 && Links.Opens(Links.Local(lines[0]), lines[1]))
             throw new InvalidOperationException("a link that nobody signed opens");
+    }
+
+    public static void Reference(ReadOnlySpan<byte> input)
+    {
+        if (ReferencePicture.Read("id", input.ToArray()) is not { } picture)
+            return;
+        using var frame = picture.Rent(References);
+        if (!ReferencePicture.Of(frame, "").Bytes.Span.SequenceEqual(input))
+            throw new InvalidOperationException("a picture that is not written as it was read");
     }
 
     public static void Journal(ReadOnlySpan<byte> input)

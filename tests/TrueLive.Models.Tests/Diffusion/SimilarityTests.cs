@@ -46,8 +46,10 @@ public sealed class SimilarityTests
         var neon = TinyDiffusion.Prompt(model, "neon", revision: 4) with { Transition = TimeSpan.FromMilliseconds(100) };
         var prompts = new[]
         {
-            ink, ink, ink with { Revision = 2, Values = seed[0].Values }, ink with { Revision = 3, Strength = 0.9f, Values = seed[0].Values },
-            neon, neon, neon, neon, neon, neon with { Revision = 5, Values = never[0].Values }, neon with { Revision = 5, Values = never[0].Values },
+            ink, ink, ink with { Revision = 2, Values = seed[0].Values },
+            ink with { Revision = 3, Strength = 0.9f, Values = seed[0].Values },
+            neon, neon, neon, neon, neon, neon with { Revision = 5, Values = never[0].Values },
+            neon with { Revision = 5, Values = never[0].Values },
         };
         // The same prompt is one object, as it is in a session.
         prompts[10] = prompts[9];

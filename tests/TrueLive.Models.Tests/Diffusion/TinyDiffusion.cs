@@ -10,11 +10,12 @@ internal sealed class TinyDiffusion : IDisposable
 {
     public static string Shipped => System.IO.Path.Combine(Repository.Root, "samples", "models", "tiny-diffusion");
 
-    public TinyDiffusion(string diffusion = """{ "steps": [40] }""", string size = """{ "min": 64, "max": 128, "multiple": 16 }""")
+    public TinyDiffusion(string diffusion = """{ "steps": [40] }""", string size = """{ "min": 64, "max": 128, "multiple": 16 }""", string? from = null)
     {
-        foreach (var file in Directory.EnumerateFiles(Shipped, "*", SearchOption.AllDirectories))
+        var original = from ?? Shipped;
+        foreach (var file in Directory.EnumerateFiles(original, "*", SearchOption.AllDirectories))
         {
-            var to = Of(System.IO.Path.GetRelativePath(Shipped, file));
+            var to = Of(System.IO.Path.GetRelativePath(original, file));
             Directory.CreateDirectory(System.IO.Path.GetDirectoryName(to)!);
             File.Copy(file, to);
         }

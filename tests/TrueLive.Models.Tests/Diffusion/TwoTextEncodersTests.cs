@@ -34,8 +34,10 @@ public sealed class TwoTextEncodersTests
         {
             using var plain = new TinyDiffusion("""{ "steps": [40] }""");
             File.WriteAllBytes(plain.Of("unet/model.onnx"), new OnnxGraph()
-                .Input("sample", Element.Float, 0, 4, 0, 0).Input("timestep", Element.Int64, 0).Input("encoder_hidden_states", Element.Float, 0, 77, 32).Output("out_sample", Element.Float, 0, 4, 0, 0)
-                .Constant("tenth", [0.1f], 1).Constant("told", [Told(folder, text, Width, Height)], 1).Node("Mul", ["sample", "tenth"], ["scaled"]).Node("Add", ["scaled", "told"], ["out_sample"]).Bytes());
+                .Input("sample", Element.Float, 0, 4, 0, 0).Input("timestep", Element.Int64, 0)
+                .Input("encoder_hidden_states", Element.Float, 0, 77, 32).Output("out_sample", Element.Float, 0, 4, 0, 0)
+                .Constant("tenth", [0.1f], 1).Constant("told", [Told(folder, text, Width, Height)], 1)
+                .Node("Mul", ["sample", "tenth"], ["scaled"]).Node("Add", ["scaled", "told"], ["out_sample"]).Bytes());
             using var other = plain.Load();
             using var wanted = other.CreateSession(Width, Height);
             using var expected = wanted.Step(input, TinyDiffusion.Prompt(other, "ink"));
@@ -77,7 +79,8 @@ public sealed class TwoTextEncodersTests
         using var folder = Folder("""{ "steps": [40] }""");
         using var model = folder.Load();
         Assert.Contains("zebra", model.Read(string.Join(" ", Enumerable.Repeat("ink", 80)) + " zebra").Note, StringComparison.Ordinal);
-        Assert.Superset(new HashSet<string> { "text_encoder_2/model.onnx", "tokenizer_2/vocab.json", "tokenizer_2/merges.txt" }, model.Manifest.Files.ToHashSet());
+        Assert.Superset(new HashSet<string> { "text_encoder_2/model.onnx", "tokenizer_2/vocab.json", "tokenizer_2/merges.txt" },
+            model.Manifest.Files.ToHashSet());
         Assert.Contains(model.Tensors, line => line.StartsWith("text_encoder_2: out text_embeds", StringComparison.Ordinal));
     }
 
@@ -136,29 +139,39 @@ public sealed class TwoTextEncodersTests
     // Of each token its number, scaled by the layer.
     private static byte[] Text(int width, float scale, bool pools, bool last = false)
     {
-        var graph = new OnnxGraph().Input("input_ids", Element.Int64, 1, 77).Whole("apart", [1, 77, 1], 3).Node("Cast", ["input_ids"], ["f"], ("to", 1)).Node("Reshape", ["f", "apart"], ["t"]);
+        var graph = new OnnxGraph().Input("input_ids", Element.Int64, 1, 77).Whole("apart", [1, 77, 1], 3)
+            .Node("Cast", ["input_ids"], ["f"], ("to", 1)).Node("Reshape", ["f", "apart"], ["t"]);
         var outputs = last ? new[] { "last_hidden_state" } : ["hidden_states.0", "hidden_states.1", "hidden_states.2"];
         for (var layer = 0; layer < outputs.Length; layer++)
         {
-            graph.Output(outputs[layer], Element.Float, 1, 77, width).Constant($"w{layer}", [.. Enumerable.Repeat((layer + 1) * scale, width)], 1, 1, width)
+            graph.Output(outputs[layer], Element.Float, 1, 77, width)
+                .Constant($"w{layer}", [.. Enumerable.Repeat((layer + 1) * scale, width)], 1, 1, width)
                 .Node("Mul", ["t", $"w{layer}"], [outputs[layer]]);
         }
         if (pools)
         {
             graph.Output("text_embeds", Element.Float, 1, Pooled).Constant("pool", [.. Enumerable.Repeat(scale, Pooled)], 1, Pooled)
-                .Node("ReduceMean", ["f"], ["mean"], ("axes", new[] { 1L }), ("keepdims", 1)).Node("Mul", ["mean", "pool"], ["text_embeds"]);
+                .Node("ReduceMean", ["f"], ["mean"], ("axes", new[] { 1L }), ("keepdims", 1))
+                .Node("Mul", ["mean", "pool"], ["text_embeds"]);
         }
         return graph.Bytes();
     }
 
     private static byte[] UNet(int width, int sizes = 6) => new OnnxGraph()
-        .Input("sample", Element.Float, 0, 4, 0, 0).Input("timestep", Element.Int64, 0).Input("encoder_hidden_states", Element.Float, 0, 77, width)
-        .Input("text_embeds", Element.Float, 0, Pooled).Input("time_ids", Element.Float, 0, sizes).Output("out_sample", Element.Float, 0, 4, 0, 0)
-        .Constant("tenth", [0.1f], 1).Constant("tokens", TokenWeights[..width], 1, 1, width).Constant("pooled", PooledWeights, 1, Pooled).Constant("sizes", SizeWeights[..sizes], 1, sizes).Whole("rows", [-1, 1, 1, 1], 4)
-        .Node("Mul", ["encoder_hidden_states", "tokens"], ["a"]).Node("ReduceMean", ["a"], ["b"], ("axes", new[] { 1L, 2L }), ("keepdims", 1)).Node("Reshape", ["b", "rows"], ["c"])
-        .Node("Mul", ["text_embeds", "pooled"], ["d"]).Node("ReduceMean", ["d"], ["e"], ("axes", new[] { 1L }), ("keepdims", 1)).Node("Reshape", ["e", "rows"], ["g"])
-        .Node("Mul", ["time_ids", "sizes"], ["h"]).Node("ReduceMean", ["h"], ["i"], ("axes", new[] { 1L }), ("keepdims", 1)).Node("Reshape", ["i", "rows"], ["j"])
-        .Node("Mul", ["sample", "tenth"], ["scaled"]).Node("Add", ["c", "g"], ["k"]).Node("Add", ["k", "j"], ["l"]).Node("Add", ["scaled", "l"], ["out_sample"]).Bytes();
+        .Input("sample", Element.Float, 0, 4, 0, 0).Input("timestep", Element.Int64, 0)
+        .Input("encoder_hidden_states", Element.Float, 0, 77, width)
+        .Input("text_embeds", Element.Float, 0, Pooled).Input("time_ids", Element.Float, 0, sizes)
+        .Output("out_sample", Element.Float, 0, 4, 0, 0)
+        .Constant("tenth", [0.1f], 1).Constant("tokens", TokenWeights[..width], 1, 1, width).Constant("pooled", PooledWeights, 1, Pooled)
+        .Constant("sizes", SizeWeights[..sizes], 1, sizes).Whole("rows", [-1, 1, 1, 1], 4)
+        .Node("Mul", ["encoder_hidden_states", "tokens"], ["a"])
+        .Node("ReduceMean", ["a"], ["b"], ("axes", new[] { 1L, 2L }), ("keepdims", 1)).Node("Reshape", ["b", "rows"], ["c"])
+        .Node("Mul", ["text_embeds", "pooled"], ["d"]).Node("ReduceMean", ["d"], ["e"], ("axes", new[] { 1L }), ("keepdims", 1))
+        .Node("Reshape", ["e", "rows"], ["g"])
+        .Node("Mul", ["time_ids", "sizes"], ["h"]).Node("ReduceMean", ["h"], ["i"], ("axes", new[] { 1L }), ("keepdims", 1))
+        .Node("Reshape", ["i", "rows"], ["j"])
+        .Node("Mul", ["sample", "tenth"], ["scaled"]).Node("Add", ["c", "g"], ["k"]).Node("Add", ["k", "j"], ["l"])
+        .Node("Add", ["scaled", "l"], ["out_sample"]).Bytes();
 
     // What the UNet above adds.
     private static float Told(TinyDiffusion folder, string text, int width, int height)
@@ -166,7 +179,8 @@ public sealed class TwoTextEncodersTests
         int[] first = new int[77], second = new int[77];
         ClipTokenizer.Load(folder.Path, "tokenizer").Encode(text, first);
         ClipTokenizer.Load(folder.Path, "tokenizer_2").Encode(text, second);
-        var tokens = Enumerable.Range(0, 77).Average(t => Enumerable.Range(0, FirstWidth + SecondWidth).Average(j => TokenWeights[j] * (j < FirstWidth ? first[t] * 0.002 : second[t] * 0.004)));
+        var tokens = Enumerable.Range(0, 77).Average(t => Enumerable.Range(0, FirstWidth + SecondWidth)
+            .Average(j => TokenWeights[j] * (j < FirstWidth ? first[t] * 0.002 : second[t] * 0.004)));
         var pooled = PooledWeights.Average() * second.Average() * 0.002;
         var size = SizeWeights.Zip([height, width, 0, 0, height, width], (w, side) => (double)w * side).Average();
         return (float)(tokens + pooled + size);

@@ -3,7 +3,9 @@ using TrueLive.Core.Models;
 using TrueLive.Media.Tests.Files;
 using TrueLive.Models;
 using TrueLive.Models.Catalogue;
+using TrueLive.Models.Manifest;
 using TrueLive.Server.Clips;
+using TrueLive.Server.Configuration;
 using TrueLive.Server.Tests.Http;
 
 namespace TrueLive.Server.Tests.Models;
@@ -21,6 +23,15 @@ public sealed class DiffusionTests(MadeFiles files) : IClassFixture<MadeFiles>
         while (!File.Exists(Path.Combine(root.FullName, "TrueLive.slnx")))
             root = root.Parent!;
         return Path.Combine(root.FullName, "samples", "models");
+    }
+
+    [Fact]
+    public void The_test_pipeline_is_small_says_what_it_is_for_and_is_offered_by_nobody_who_did_not_add_it()
+    {
+        var folder = Path.Combine(Samples(), "tiny-diffusion");
+        Assert.InRange(Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Sum(f => new FileInfo(f).Length), 1, 1_000_000);
+        Assert.Contains("for tests", ModelManifest.Load(folder).Title, StringComparison.Ordinal);
+        Assert.DoesNotContain("tiny-diffusion", ModelFolders.In(new ServerOptions { DataFolder = Path.GetTempPath() }.ModelPlaces).Select(Path.GetFileName));
     }
 
     [Fact]

@@ -71,10 +71,27 @@ public sealed class ReferencePictureTests(MadeFiles files) : IClassFixture<MadeF
         var sent = await ClipServer.JsonAsync(await PostAsync(server, large));
         Assert.Equal((768, 256), ((int)sent["width"]!, (int)sent["height"]!));
         Assert.Equal((string)sent["id"]!, await SendAsync(server, large));
-        Assert.Equal([(string)sent["id"]!], Directory.EnumerateDirectories(Path.Combine(server.Data, "clips", "pictures")).Select(Path.GetFileName));
+        Assert.Equal([(string)sent["id"]!], Directory.EnumerateDirectories(Path.Combine(server.Data, "clips", "pictures"))
+            .Select(Path.GetFileName));
         Assert.Equal(HttpStatusCode.NoContent, (await server.Http.DeleteAsync($"/v1/pictures/{sent["id"]}", Cancel)).StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, (await server.Http.DeleteAsync($"/v1/pictures/{sent["id"]}", Cancel)).StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, (await server.Http.DeleteAsync("/v1/pictures/..%2Fuploads", Cancel)).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_picture_that_nobody_names_expires_and_the_same_one_may_come_many_times_at_once()
+    {
+        await using var server = await ClipServer.StartAsync(files, models: [new PaintingModel()]);
+        var (light, dark) = (await SendAsync(server, await GreyAsync("light", 180)), await SendAsync(server, await GreyAsync("dark", 20)));
+        foreach (var id in new[] { light, dark })
+            Directory.SetLastWriteTimeUtc(Path.Combine(server.Data, "clips", "pictures", id), DateTime.UnixEpoch);
+        var named = await server.Http.PostAsJsonAsync("/v1/sessions", new { values = new { reference = light } }, Cancel);
+        Assert.Equal(HttpStatusCode.Created, named.StatusCode);
+        var path = await GreyAsync("grey", 100);
+        var sent = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => SendAsync(server, path)));
+        Assert.Single(sent.Distinct());
+        Assert.Equal(new[] { light, sent[0] }.Order(),
+            Directory.EnumerateDirectories(Path.Combine(server.Data, "clips", "pictures")).Select(Path.GetFileName).Order());
     }
 
     [Fact]
@@ -106,14 +123,16 @@ public sealed class ReferencePictureTests(MadeFiles files) : IClassFixture<MadeF
     public async Task A_clip_a_revision_and_its_export_are_made_with_the_picture_and_name_it()
     {
         await using var server = await ClipServer.StartAsync(files, models: [new PaintingModel()]);
-        var upload = await server.UploadAsync(await files.MakeAsync("pictured.mkv", "-f", "lavfi", "-i", "testsrc2=s=128x64:r=10:d=0.4", "-pix_fmt", "yuv420p"));
+        var upload = await server.UploadAsync(await files.MakeAsync("pictured.mkv", "-f", "lavfi", "-i", "testsrc2=s=128x64:r=10:d=0.4",
+            "-pix_fmt", "yuv420p"));
         var (light, dark) = (await SendAsync(server, await GreyAsync("light", 180)), await SendAsync(server, await GreyAsync("dark", 20)));
         var schedule = $"0s reference={light}; 0.2s reference={dark}";
         var done = (await server.FollowAsync(await server.ClipAsync(new { upload, format = "mkv", values = schedule })))[^1].Job;
         Assert.Equal(schedule, (string)done["values"]!);
         Assert.Equal(new[] { Light, Light, Dark, Dark }, await LumaAsync(server, done));
 
-        var clip = await ClipServer.JsonAsync(await server.Http.PostAsJsonAsync("/v1/interactive", new { upload, size = "128x64" }, Cancel));
+        var clip = await ClipServer.JsonAsync(await server.Http.PostAsJsonAsync("/v1/interactive",
+            new { upload, size = "128x64" }, Cancel));
         await using var page = await InteractiveClient.OpenAsync(server, clip);
         await page.SendAsync(new { type = "tweak", id = "a", values = new { reference = light } });
         Assert.Equal(light, (string)(await page.FullAsync(1))["values"]!["reference"]!);
@@ -122,10 +141,12 @@ public sealed class ReferencePictureTests(MadeFiles files) : IClassFixture<MadeF
         await page.SendAsync(new { type = "tweak", id = "b", values = new { invert = true } });
         Assert.Equal(["invert", "reference"], (await page.FullAsync(2))["values"]!.AsObject().Select(v => v.Key));
         await page.SendAsync(new { type = "tweak", id = "c", values = new { reference = dark } });
-        Assert.Contains("must be the id of a picture", (string)(await page.UntilAsync(m => (string?)m["id"] == "c"))["reason"]!, StringComparison.Ordinal);
+        Assert.Contains("must be the id of a picture", (string)(await page.UntilAsync(m => (string?)m["id"] == "c"))["reason"]!,
+            StringComparison.Ordinal);
         await page.SendAsync(new { type = "export", id = "d", revision = 2, format = "mkv" });
         var exported = (await page.UntilAsync(m => (string?)m["type"] == "exported"))["clip"]!;
-        Assert.All(await LumaAsync(server, (await server.FollowAsync(exported))[^1].Job), luma => Assert.Equal(PaintingModel.Luma(Light, inverted: true), luma));
+        Assert.All(await LumaAsync(server, (await server.FollowAsync(exported))[^1].Job),
+            luma => Assert.Equal(PaintingModel.Luma(Light, inverted: true), luma));
     }
 
     [Fact]
@@ -140,17 +161,20 @@ public sealed class ReferencePictureTests(MadeFiles files) : IClassFixture<MadeF
         var camera = new SteppedCamera(4, frame =>
         {
             if (frame == 2)
-                Assert.Null(registry.Update(hosted, "a", new PromptChange(null, null, TimeSpan.Zero) { Values = [new("reference", light)] }).Rejected);
+                Assert.Null(registry.Update(hosted, "a", new PromptChange(null, null, TimeSpan.Zero)
+                    { Values = [new("reference", light)] }).Rejected);
         });
         await registry.RunAsync(hosted, "test", camera, camera, Cancel);
-        var journal = (string)(await ClipServer.JsonAsync(await server.Http.DeleteAsync($"/v1/sessions/{made["id"]}/journal", Cancel)))["id"]!;
+        var journal = (string)(await ClipServer.JsonAsync(await server.Http.DeleteAsync($"/v1/sessions/{made["id"]}/journal",
+            Cancel)))["id"]!;
         await server.Services.GetRequiredService<JournalStore>().WrittenAsync(journal).WaitAsync(Cancel);
         await server.Http.DeleteAsync($"/v1/pictures/{light}", Cancel);
         var done = (await server.FollowAsync(await server.ClipAsync(new { journal, size = "256x192", format = "mkv" })))[^1].Job;
         Assert.Equal(new[] { 0, 0, Light, Light }, await LumaAsync(server, done));
     }
 
-    private static string Key(ServerOptions options, string name, KeyScopes scopes) => ApiKeyFile.Create(options.KeysPath, name, scopes, TimeProvider.System.GetUtcNow(), null);
+    private static string Key(ServerOptions options, string name, KeyScopes scopes) =>
+        ApiKeyFile.Create(options.KeysPath, name, scopes, TimeProvider.System.GetUtcNow(), null);
 
     private Task<string> GreyAsync(string name, int level) =>
         files.MakeAsync($"{name}.png", "-f", "lavfi", "-i", $"color=s=96x64:d=1:c=0x{level:x2}{level:x2}{level:x2}", "-frames:v", "1");
