@@ -8,7 +8,7 @@ namespace TrueLive.Fleet.Tests;
 internal sealed class RedisServer : IDisposable
 {
     private readonly int _port = FreePort();
-    private Process _process;
+    private readonly Process _process;
 
     public RedisServer() => _process = Run();
 
@@ -18,13 +18,6 @@ internal sealed class RedisServer : IDisposable
     {
         _process.Kill();
         _process.WaitForExit();
-    }
-
-    /// <summary>Starts it anew, empty.</summary>
-    public void Start()
-    {
-        _process.Dispose();
-        _process = Run();
     }
 
     public void Dispose()
