@@ -7,7 +7,7 @@ using TrueLive.Server.Access;
 namespace TrueLive.Fleet.Tests;
 
 /// <summary>Workers that die and hang, as processes of their own.</summary>
-[Trait("Run", "long")]
+[Trait("Run", "alone")]
 public sealed class LostWorkerTests : IAsyncLifetime
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("truelive-lost-").FullName;

@@ -28,18 +28,21 @@ public sealed class StoppedWorkerTests : IAsyncLifetime
         // The one with most room.
         var made = await _fleet.NewSessionAsync("kept");
         var (address, id) = (new Uri(_fleet.Door, (string)made["whip"]!), (string)made["id"]!);
+        Task stopping;
         await using (var client = await NativeClient.ConnectAsync(address))
         {
             await client.PicturesAsync(3);
             await TestFleet.UntilAsync(async () => (await PlacedAsync(id))?["worker"]?.ToString() == "stops");
-            await _fleet.StopLastAsync();
+            // Its clients come back while it still closes its connections.
+            stopping = _fleet.StopLastAsync();
+            await TestFleet.UntilAsync(async () => await _fleet.StateAsync("stops") == "stopped");
         }
         await using var again = await ConnectAsync(address);
         await again.PicturesAsync(3);
         Assert.Equal("stays", (string?)(await PlacedAsync(id))!["worker"]);
         var session = await _fleet.Http.GetFromJsonAsync<JsonNode>($"/v1/sessions/{id}", Cancel);
         Assert.Equal(("kept", 1), ((string?)session!["prompt"]!["text"], (int)session["prompt"]!["revision"]!));
-        Assert.Equal("stopped", await _fleet.StateAsync("stops"));
+        await stopping;
     }
 
     [Fact]

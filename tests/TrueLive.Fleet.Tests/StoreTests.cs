@@ -1,7 +1,5 @@
-using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
-using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using Npgsql;
 using TrueLive.Clips.Tests;
@@ -42,9 +40,9 @@ public sealed class StoreTests(PostgresServer postgres) : IClassFixture<Postgres
     public async Task A_store_that_is_away_or_of_another_version_is_told_at_the_start()
     {
         var wrong = await Assert.ThrowsAsync<ConfigurationException>(() =>
-            PostgresStore.OpenAsync($"postgres://nobody@127.0.0.1:{FreePort()}/fleet", Cancel));
+            PostgresStore.OpenAsync($"postgres://nobody@127.0.0.1:{RedisServer.FreePort()}/fleet", Cancel));
         Assert.Contains("database fleet, cannot be used", wrong.Message, StringComparison.Ordinal);
-        wrong = await Assert.ThrowsAsync<ConfigurationException>(() => RedisStore.OpenAsync($"redis://127.0.0.1:{FreePort()}"));
+        wrong = await Assert.ThrowsAsync<ConfigurationException>(() => RedisStore.OpenAsync($"redis://127.0.0.1:{RedisServer.FreePort()}"));
         Assert.Contains("cannot be used", wrong.Message, StringComparison.Ordinal);
         var database = await postgres.NewDatabaseAsync();
         await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => PostgresStore.OpenAsync(Address(database), Cancel)));
@@ -82,39 +80,4 @@ public sealed class StoreTests(PostgresServer postgres) : IClassFixture<Postgres
 
     private static string Address(string connectionString) =>
         new NpgsqlConnectionStringBuilder(connectionString) is var c ? $"postgres://{c.Username}@{c.Host}:{c.Port}/{c.Database}" : "";
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
-
-    /// <summary>A real Redis from Debian's package, without a file.</summary>
-    private sealed class RedisServer : IDisposable
-    {
-        private readonly Process _process;
-
-        public RedisServer()
-        {
-            var port = FreePort();
-            Address = $"redis://127.0.0.1:{port}";
-            _process = Process.Start(new ProcessStartInfo("redis-server",
-                ["--port", $"{port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no"])
-            {
-                RedirectStandardOutput = true, WorkingDirectory = Path.GetTempPath(),
-            })!;
-            // It says little more after this, so nobody needs to read on.
-            while (_process.StandardOutput.ReadLine() is { } line && !line.Contains("accept connections", StringComparison.Ordinal)) { }
-        }
-
-        public string Address { get; }
-
-        public void Dispose()
-        {
-            _process.Kill();
-            _process.WaitForExit();
-            _process.Dispose();
-        }
-    }
 }

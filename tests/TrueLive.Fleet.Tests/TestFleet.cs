@@ -65,9 +65,17 @@ public sealed class TestFleet : IAsyncLifetime
     }
 
     /// <summary>Stops the worker that was started last, as a system does.</summary>
-    internal async Task StopLastAsync()
+    internal Task StopLastAsync() => StopAsync(_apps[^1]);
+
+    /// <summary>Stops the control node.</summary>
+    internal async Task StopControlAsync()
     {
-        var app = _apps[^1];
+        Http.Dispose();
+        await StopAsync(_apps[0]);
+    }
+
+    private async Task StopAsync(WebApplication app)
+    {
         _apps.Remove(app);
         await app.StopAsync(CancellationToken.None);
         await app.DisposeAsync();

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Orleans;
+using Orleans.Runtime;
 using TrueLive.Fleet.Grains;
 using TrueLive.Fleet.Links;
 using TrueLive.Fleet.Placement;
@@ -72,10 +73,8 @@ internal sealed class SessionPlaces(IGrainFactory grains, TimeProvider time)
                     place.Status, place.Words, place.Status == 503 && place.Capacity > 0
                         ? new Refusal(place.Words, place.Capacity, place.Running, TimeSpan.FromSeconds(15)) : null);
             }
-            var node = await Fleet.NodeOfAsync(worker.Name).ConfigureAwait(false);
-            var placed = node is null ? WorkerLink.Silent
-                : await node.PlaceAsync(worker.Name, new Place(0, session, ask.Model, ask.Size, place.Restore, place.SilentMs))
-                    .ConfigureAwait(false);
+            var placed = await AskAsync(worker, new Place(0, session, ask.Model, ask.Size, place.Restore, place.SilentMs))
+                .ConfigureAwait(false);
             if (placed.Status == 0)
                 return worker;
             await Fleet.ReleaseAsync(session).ConfigureAwait(false);
@@ -83,6 +82,20 @@ internal sealed class SessionPlaces(IGrainFactory grains, TimeProvider time)
             // What is wrong with the request is wrong everywhere.
             if (placed.Status is < 500 or > 599 || refusals.Count == Attempts)
                 throw new RequestRefusedException(placed.Status, placed.Words);
+        }
+    }
+
+    // A control node that is lost takes the worker's answer with it: the place is given back like any that was refused.
+    private async Task<Placed> AskAsync(LinkedWorker worker, Place place)
+    {
+        try
+        {
+            return await Fleet.NodeOfAsync(worker.Name).ConfigureAwait(false) is { } node
+                ? await node.PlaceAsync(worker.Name, place).ConfigureAwait(false) : WorkerLink.Silent;
+        }
+        catch (Exception away) when (away is OrleansException or TimeoutException)
+        {
+            return WorkerLink.Silent;
         }
     }
 }

@@ -1,0 +1,48 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+
+namespace TrueLive.Fleet.Tests;
+
+/// <summary>A real Redis from Debian's package, without a file.</summary>
+internal sealed class RedisServer : IDisposable
+{
+    private readonly int _port = FreePort();
+    private readonly Process _process;
+
+    public RedisServer() => _process = Run();
+
+    public string Address => $"redis://127.0.0.1:{_port}";
+
+    public void Stop()
+    {
+        _process.Kill();
+        _process.WaitForExit();
+    }
+
+    public void Dispose()
+    {
+        Stop();
+        _process.Dispose();
+    }
+
+    private Process Run()
+    {
+        var process = Process.Start(new ProcessStartInfo(
+            "redis-server", ["--port", $"{_port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no"])
+        {
+            RedirectStandardOutput = true, WorkingDirectory = Path.GetTempPath(),
+        })!;
+        // It says little more after this, so nobody needs to read on.
+        while (process.StandardOutput.ReadLine() is { } line && !line.Contains("accept connections", StringComparison.Ordinal)) { }
+        return process;
+    }
+
+    /// <summary>A port that nobody listens on now.</summary>
+    internal static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}
