@@ -34,7 +34,8 @@ internal static class BesideBench
             alone.Add(await PhaseAsync(caller, () => Alone(seconds)));
             beside.Add(await PhaseAsync(caller, () => ClipAsync(http, upload, seconds)));
             Console.WriteLine(
-                $"Round {round + 1} of {rounds}: p50 {Quantile([alone[^1]], 0.5)} alone, {Quantile([beside[^1]], 0.5)} ms with a clip in the queue ({beside[^1].ClipFrames} of its frames made).");
+                $"Round {round + 1} of {rounds}: p50 {Quantile([alone[^1]], 0.5)} alone, {Quantile([beside[^1]], 0.5)} ms with a clip in " +
+                    $"the queue ({beside[^1].ClipFrames} of its frames made).");
         }
         var report = Report(alone, beside, idle, seconds, load, busy);
         Console.WriteLine();
@@ -114,7 +115,8 @@ internal static class BesideBench
         {
             var n = phases.Sum(p => p.Delays.Count);
             text.AppendLine(
-                $"| {name} | {Quantile(phases, 0.5)} | {Quantile(phases, 0.99)} | {n / phases.Sum(p => p.Seconds):0.0} | {n} | {phases.Sum(p => p.ClipFrames)} |");
+                $"| {name} | {Quantile(phases, 0.5)} | {Quantile(phases, 0.99)} | {n / phases.Sum(p => p.Seconds):0.0} | {n} | " +
+                    $"{phases.Sum(p => p.ClipFrames)} |");
         }
         return text.ToString();
     }

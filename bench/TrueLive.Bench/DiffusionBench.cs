@@ -35,9 +35,12 @@ internal static class DiffusionBench
         Line("Written by `bench/diffusion/run --write`. Do not edit.");
         Line("");
         Line($"- When: {Time.GetUtcNow():yyyy-MM-dd HH:mm} UTC. Machine: {Machine.Description}.");
-        Line($"- Load average (1, 5, 15 min): {load} before the start. Before the start others kept {busy:0.0} of {Environment.ProcessorCount} cores busy{(busy > 0.3 ? ": **the machine was shared**" : "")}.");
-        Line($"- Model: `samples/models/tiny-diffusion`, 109 thousand parameters, made for tests. **Its times say how the pipeline's own work and the two ways of running it compare, not what a real model takes.**");
-        Line($"- {Side}x{Side}, one stream, all cores, {steps} frames of a moving scene after 10 that do not count, the autoencoder included, no transport.");
+        Line($"- Load average (1, 5, 15 min): {load} before the start. Before the start others kept {busy:0.0} of " +
+            $"{Environment.ProcessorCount} cores busy{(busy > 0.3 ? ": **the machine was shared**" : "")}.");
+        Line("- Model: `samples/models/tiny-diffusion`, 109 thousand parameters, made for tests. **Its times say how the pipeline's own " +
+            "work and the two ways of running it compare, not what a real model takes.**");
+        Line($"- {Side}x{Side}, one stream, all cores, {steps} frames of a moving scene after 10 that do not count, the autoencoder " +
+            "included, no transport.");
         Line("- Age by design: frames that a picture lies behind, at 30 a second, and the median step. With a stream batch the one adds " +
             "to the other.");
         Line("");

@@ -42,7 +42,8 @@ internal static class HostileBench
                 // What the server does right after an attack belongs to neither phase.
                 await Task.Delay(TimeSpan.FromSeconds(2), Time);
                 Console.WriteLine(
-                    $"Round {round + 1} of {rounds}: p99 {Quantile([alone[^1]], 0.99):0.0} ms alone, {Quantile([beside[^1]], 0.99):0.0} ms beside the hostile client.");
+                    $"Round {round + 1} of {rounds}: p99 {Quantile([alone[^1]], 0.99):0.0} ms alone, {Quantile([beside[^1]], 0.99):0.0} " +
+                        "ms beside the hostile client.");
             }
             var report = Report(alone, beside, met, seconds, load, busy);
             Console.WriteLine();

@@ -83,7 +83,8 @@ internal static class LiveBench
                     var figures = await MeasureAsync(browser, one, servers[one.Server].Address, servers[one.Server].Process, seconds);
                     results[one].Add(figures);
                     Console.WriteLine(
-                        $"{round}/{rounds} {one}: {figures.Generated:0.0} fps, p50 {Statistics.Quantile(figures.Delays, 0.5):0.0} ms, n={figures.Delays.Length}, whole cores {figures.Whole:0%}");
+                        $"{round}/{rounds} {one}: {figures.Generated:0.0} fps, p50 {Statistics.Quantile(figures.Delays, 0.5):0.0} ms, " +
+                            $"n={figures.Delays.Length}, whole cores {figures.Whole:0%}");
                 }
                 catch (Exception error) when (error is PlaywrightException or TimeoutException)
                 {

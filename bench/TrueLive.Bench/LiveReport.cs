@@ -5,6 +5,9 @@ namespace TrueLive.Bench;
 /// <summary>Turns the rounds of <see cref="LiveBench"/> into a page of tables, ratios first.</summary>
 internal static class LiveReport
 {
+    private const string Loaded =
+        ": **the machine was loaded, so read the ratios, not the milliseconds, and no target counts as met or missed here**";
+
     public static string Write(
         Dictionary<LiveCase, List<LiveRound>> results, List<(LiveCase Case, InsideFigures Figures)> alone, List<string> failures,
         double seconds, int rounds, string browser, (DateTimeOffset Time, string Load, double Busy) began)
@@ -14,9 +17,16 @@ internal static class LiveReport
         Line("");
         Line("Written by `bench/live/run --write`. Do not edit.");
         Line("");
-        Line($"- When: {began.Time:yyyy-MM-dd HH:mm} UTC. Machine: {Machine.Description}. Browser: Chromium {browser}, headless, on the same machine.");
-        Line($"- Load average (1, 5, 15 min): {began.Load} before the first server was started, {Machine.Load} at the end. Before the start others kept {began.Busy:0.0} of {Environment.ProcessorCount} cores busy{(began.Busy > 0.3 ? ": **the machine was loaded, so read the ratios, not the milliseconds, and no target counts as met or missed here**" : "")}.");
-        Line($"- Method: one page for all servers paints the time into a canvas at 30 pictures per second, sends it by `captureStream(0)` and `requestFrame` over WHIP, and reads the time back from the returned video in `requestVideoFrameCallback`. Glass to glass = time of that callback less the time painted. {rounds} rounds, servers in turn within each; in each {seconds:0.#} s are measured after 30 pictures and 2 s. Percentiles are over the pictures of all rounds (n); rates and processor time are the median of the rounds. Server and browser are in two network namespaces joined by a cable. All servers return every picture decoded and encoded again; the sender may use 3 Mbit/s.");
+        Line($"- When: {began.Time:yyyy-MM-dd HH:mm} UTC. Machine: {Machine.Description}. Browser: Chromium {browser}, headless, on the " +
+            "same machine.");
+        Line($"- Load average (1, 5, 15 min): {began.Load} before the first server was started, {Machine.Load} at the end. Before the " +
+            $"start others kept {began.Busy:0.0} of {Environment.ProcessorCount} cores busy{(began.Busy > 0.3 ? Loaded : "")}.");
+        Line("- Method: one page for all servers paints the time into a canvas at 30 pictures per second, sends it by " +
+            "`captureStream(0)` and `requestFrame` over WHIP, and reads the time back from the returned video in " +
+            $"`requestVideoFrameCallback`. Glass to glass = time of that callback less the time painted. {rounds} rounds, servers in " +
+            $"turn within each; in each {seconds:0.#} s are measured after 30 pictures and 2 s. Percentiles are over the pictures of all " +
+            "rounds (n); rates and processor time are the median of the rounds. Server and browser are in two network namespaces joined " +
+            "by a cable. All servers return every picture decoded and encoded again; the sender may use 3 Mbit/s.");
         Line("- *Whole cores* is the share of looks, 20 a second while a round is measured, that found a whole core: a thread compares " +
             "its own processor time for a fixed piece of arithmetic with what the quickest twentieth of all looks took. On a virtual " +
             "machine two cores can be two halves of one, or shared with a stranger; neither load average nor steal time shows it. Caches " +
@@ -34,7 +44,8 @@ internal static class LiveReport
                 results.FirstOrDefault(r => r.Key == ours with { Server = other }) is { Value.Count: > 0 } theirs
                     ? figure(results[ours]) / figure(theirs.Value)
                     : double.NaN;
-            Line($"| {ours.Size} {ours.Codec} | {Ratio("aiortc", P50):0.00} | {Ratio("GStreamer", P50):0.00} | {Ratio("aiortc", Cpu):0.00} | {Ratio("GStreamer", Cpu):0.00} |");
+            Line($"| {ours.Size} {ours.Codec} | {Ratio("aiortc", P50):0.00} | {Ratio("GStreamer", P50):0.00} | " +
+                $"{Ratio("aiortc", Cpu):0.00} | {Ratio("GStreamer", Cpu):0.00} |");
         }
         Line("");
         Line("## Figures");
@@ -66,7 +77,8 @@ internal static class LiveReport
         {
             var inside = r.Where(x => x.Inside is not null).Select(x => x.Inside!).ToList();
             double Mid(Func<InsideFigures, double> figure) => Q([.. inside.Select(figure)], 0.5);
-            Line($"| {one.Model} | {one.Size} | {one.Codec} | {Mid(i => i.StepP50):0.0} | {Mid(i => i.AgeP50):0.0} | {Mid(i => i.AgeP95):0.0} | {Mid(i => i.OutP50):0.0} | {Mid(i => i.OutBesideStepP99):0.0} | {Mid(i => i.Frames):0} |");
+            Line($"| {one.Model} | {one.Size} | {one.Codec} | {Mid(i => i.StepP50):0.0} | {Mid(i => i.AgeP50):0.0} | " +
+                $"{Mid(i => i.AgeP95):0.0} | {Mid(i => i.OutP50):0.0} | {Mid(i => i.OutBesideStepP99):0.0} | {Mid(i => i.Frames):0} |");
         }
         if (alone.Count > 0)
         {
@@ -81,7 +93,8 @@ internal static class LiveReport
                 "packet out p50 ms | the same less the step, p99 ms | frames | whole cores |");
             Line("|---|---|---|---|---|---|---|---|---|---|");
             foreach (var (one, i) in alone)
-                Line($"| {one.Model} | {one.Size} | {one.Codec} | {i.StepP50:0.0} | {i.AgeP50:0.0} | {i.AgeP95:0.0} | {i.OutP50:0.0} | {i.OutBesideStepP99:0.0} | {i.Frames} | {i.Whole:0%} |");
+                Line($"| {one.Model} | {one.Size} | {one.Codec} | {i.StepP50:0.0} | {i.AgeP50:0.0} | {i.AgeP95:0.0} | {i.OutP50:0.0} | " +
+                    $"{i.OutBesideStepP99:0.0} | {i.Frames} | {i.Whole:0%} |");
         }
         if (failures.Count > 0)
         {

@@ -33,7 +33,8 @@ internal static class ServerOnly
                 var figures = await MeasureAsync(http, one, codec, seconds);
                 results.Add((one, figures));
                 Console.WriteLine(
-                    $"server only, {one}: last packet in to last packet out less the step, p99 {figures.OutBesideStepP99:0.0} ms, whole cores {figures.Whole:0%}");
+                    $"server only, {one}: last packet in to last packet out less the step, p99 {figures.OutBesideStepP99:0.0} ms, whole " +
+                        $"cores {figures.Whole:0%}");
             }
         }
         return results;

@@ -56,7 +56,8 @@ internal static partial class SoakBench
             }
             samples.Add(Look(await http.GetStringAsync("/metrics"), server.ProcessId, Time.GetElapsedTime(began).TotalSeconds, delays));
             Console.WriteLine(
-                $"{samples[^1].Seconds:0} s: {delays.Count / Interval.TotalSeconds:0.0} pictures/s, p50 {samples[^1].P50:0.0} p99 {samples[^1].P99:0.0} ms, RSS {samples[^1].Resident:0.0} MB, gen2 {samples[^1].Gen2:0}");
+                $"{samples[^1].Seconds:0} s: {delays.Count / Interval.TotalSeconds:0.0} pictures/s, p50 {samples[^1].P50:0.0} p99 " +
+                    $"{samples[^1].P99:0.0} ms, RSS {samples[^1].Resident:0.0} MB, gen2 {samples[^1].Gen2:0}");
         }
         var lost = callers.Count(c => c.Peer.State != WebRtc.Peers.PeerState.Connected);
         foreach (var caller in callers)
@@ -119,8 +120,12 @@ internal static partial class SoakBench
         Line("Written by `bench/soak/run --write`. Do not edit.");
         Line("");
         Line($"- When: {Time.GetUtcNow():yyyy-MM-dd HH:mm} UTC. Machine: {Machine.Description}.");
-        Line($"- Ran {samples[^1].Seconds / 60:0.0} minutes (asked for: {minutes:0.#}), {points.Length} sessions of {model} at {size}, H.264 and VP8 in turn, native clients (`WhipClient`, one process, the same machine) at 30 pictures per second. Connections lost: {lost}.");
-        Line($"- Load average (1, 5, 15 min): {load} before the start, {Machine.Load} at the end. Before the start others kept {busy:0.0} of {Environment.ProcessorCount} cores busy{(busy > 0.3 ? ": **the machine was loaded, so no target counts as met or missed here**" : "")}.");
+        Line($"- Ran {samples[^1].Seconds / 60:0.0} minutes (asked for: {minutes:0.#}), {points.Length} sessions of {model} at {size}, " +
+            "H.264 and VP8 in turn, native clients (`WhipClient`, one process, the same machine) at 30 pictures per second. Connections " +
+            $"lost: {lost}.");
+        Line($"- Load average (1, 5, 15 min): {load} before the start, {Machine.Load} at the end. Before the start others kept " +
+            $"{busy:0.0} of {Environment.ProcessorCount} cores " +
+            $"busy{(busy > 0.3 ? ": **the machine was loaded, so no target counts as met or missed here**" : "")}.");
         Line($"- The first {settled:0} s are left out of the figures below ({steady.Count} samples of {samples.Count} remain).");
         Line("");
         Line("| figure | value |");
@@ -130,18 +135,24 @@ internal static partial class SoakBench
             var kept = points[i].Where(p => p.X >= first.Seconds).ToList();
             var (slope, half) = Statistics.Slope(kept, Interval.TotalSeconds);
             Line($"| session {i + 1}: slope of the delay | {slope:0.0000} ms/s, 95 % CI {slope - half:0.0000} to {slope + half:0.0000} |");
-            Line($"| session {i + 1}: delay p50, p99 (n={kept.Count}) | {Statistics.Quantile(kept.Select(p => p.Y), 0.5):0.0} ms, {Statistics.Quantile(kept.Select(p => p.Y), 0.99):0.0} ms |");
+            Line($"| session {i + 1}: delay p50, p99 (n={kept.Count}) | {Statistics.Quantile(kept.Select(p => p.Y), 0.5):0.0} ms, " +
+                $"{Statistics.Quantile(kept.Select(p => p.Y), 0.99):0.0} ms |");
             Line($"| session {i + 1}: pictures per second | {kept.Count / (last.Seconds - first.Seconds):0.0} |");
         }
-        Line($"| resident memory, first, last, highest less lowest | {first.Resident:0.0} MB, {last.Resident:0.0} MB, {steady.Max(s => s.Resident) - steady.Min(s => s.Resident):0.0} MB |");
-        Line($"| managed allocation per frame sent (n={frames:0}), without the metrics page | {(last.Allocated - first.Allocated - (steady.Count - 1) * reading) / frames:0} bytes |");
+        Line($"| resident memory, first, last, highest less lowest | {first.Resident:0.0} MB, {last.Resident:0.0} MB, " +
+            $"{steady.Max(s => s.Resident) - steady.Min(s => s.Resident):0.0} MB |");
+        Line($"| managed allocation per frame sent (n={frames:0}), without the metrics page | " +
+            $"{(last.Allocated - first.Allocated - (steady.Count - 1) * reading) / frames:0} bytes |");
         Line($"| the same with it; one reading of it | {(last.Allocated - first.Allocated) / frames:0} bytes; {reading / 1000:0} KB |");
-        Line($"| mean time of a frame in each stage | {string.Join(", ", Stages.Select(s => $"{s} {(last.Stages[s] - first.Stages[s]) / frames * 1000:0.0} ms"))} |");
-        Line($"| processor time of the server per frame sent, all threads | {(last.CpuSeconds - first.CpuSeconds) / frames * 1000:0.00} ms |");
+        Line("| mean time of a frame in each stage | " +
+            $"{string.Join(", ", Stages.Select(s => $"{s} {(last.Stages[s] - first.Stages[s]) / frames * 1000:0.0} ms"))} |");
+        Line("| processor time of the server per frame sent, all threads | " +
+            $"{(last.CpuSeconds - first.CpuSeconds) / frames * 1000:0.00} ms |");
         foreach (var (thread, used) in last.Cpu.Select(c => (c.Key, (c.Value - first.Cpu.GetValueOrDefault(c.Key)) / frames * 1000))
             .Where(c => c.Item2 >= 0.05).OrderByDescending(c => c.Item2))
             Line($"| · of that threads named \"{thread}\" | {used:0.00} ms |");
-        Line($"| collections, of all generations; of generation 2 | {last.Collections - first.Collections:0}; {last.Gen2 - first.Gen2:0} |");
+        Line($"| collections, of all generations; of generation 2 | {last.Collections - first.Collections:0}; " +
+            $"{last.Gen2 - first.Gen2:0} |");
         Line("");
         Line("Delay: from a picture being taken to its made one being decoded at the client; the error of the slope is estimated from " +
             "means of 10 s. Allocation counts everything in the server's process; this run reads the metrics page every 10 s; what one " +
@@ -150,7 +161,8 @@ internal static partial class SoakBench
         Line("| s | resident MB | delay p50 ms | p99 ms | frames sent | allocated MB | collections | gen 2 | load average |");
         Line("|---|---|---|---|---|---|---|---|---|");
         foreach (var s in samples.Where((_, i) => i % Math.Max(1, samples.Count / 30) == 0))
-            Line($"| {s.Seconds:0} | {s.Resident:0.0} | {s.P50:0.0} | {s.P99:0.0} | {s.Frames:0} | {s.Allocated / 1e6:0.0} | {s.Collections:0} | {s.Gen2:0} | {s.Load} |");
+            Line($"| {s.Seconds:0} | {s.Resident:0.0} | {s.P50:0.0} | {s.P99:0.0} | {s.Frames:0} | {s.Allocated / 1e6:0.0} | " +
+                $"{s.Collections:0} | {s.Gen2:0} | {s.Load} |");
         return text.ToString();
 
         void Line(string line) => text.Append(line.Replace("NaN", "-", StringComparison.Ordinal)).Append('\n');

@@ -34,8 +34,10 @@ internal static class WorkersBench
         Line("Written by `bench/workers/run --write`. Do not edit.");
         Line("");
         Line($"- When: {Time.GetUtcNow():yyyy-MM-dd HH:mm} UTC. Machine: {Machine.Description}.");
-        Line($"- Load average (1, 5, 15 min): {load} before the start. Before the start others kept {busy:0.0} of {Environment.ProcessorCount} cores busy{(busy > 0.3 ? ": **the machine was shared**" : "")}.");
-        Line($"- {Side}x{Side}, one stream, a worker in its sandbox; {steps} steps one after the other, then {steps} at {rate:0} a second, after 100 that do not count.");
+        Line($"- Load average (1, 5, 15 min): {load} before the start. Before the start others kept {busy:0.0} of " +
+            $"{Environment.ProcessorCount} cores busy{(busy > 0.3 ? ": **the machine was shared**" : "")}.");
+        Line($"- {Side}x{Side}, one stream, a worker in its sandbox; {steps} steps one after the other, then {steps} at {rate:0} a " +
+            "second, after 100 that do not count.");
         Line("- Cost: a step as the session sees it, less the time that the model itself took by the worker's clock: conversion, both " +
             "ways through shared memory, messages, waking up. Goal: at most 1 ms p50.");
         Line("");

@@ -44,8 +44,12 @@ public static class Program
     public static async Task<ProbeReport> MeasureAsync(
         IProbeTarget target, ProbeProfile profile, string folder, TimeProvider time, Action<string> say)
     {
-        var options = new ProbeSessionOptions { Profile = profile, Folder = folder,
-            Run = new ProbeRunOptions { Width = 320, Height = 180 } };
+        var options = new ProbeSessionOptions
+        {
+            Profile = profile,
+            Folder = folder,
+            Run = new ProbeRunOptions { Width = 320, Height = 180 },
+        };
         var report = await ProbeSession.RunAsync(target, options, time, say, progress: null, CancellationToken.None);
         say(report.Verdict.Sentence);
         foreach (var (name, metric) in report.Metrics)

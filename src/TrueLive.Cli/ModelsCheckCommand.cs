@@ -21,8 +21,12 @@ internal static class ModelsCheckCommand
     private static readonly Option<FileInfo?> Input = new("--input") { Description = "Video whose frames are used; default a made scene." };
     private static readonly Option<string?> Prompt = new("--prompt")
         { Description = "Prompt during the check; default the model's first look that changes the picture." };
-    private static readonly Option<string[]> Sizes = new("--sizes") { Description = "Sizes to time.",
-        DefaultValueFactory = _ => ["384x216", "512x288", "640x360", "1280x720"], AllowMultipleArgumentsPerToken = true };
+    private static readonly Option<string[]> Sizes = new("--sizes")
+    {
+        Description = "Sizes to time.",
+        DefaultValueFactory = _ => ["384x216", "512x288", "640x360", "1280x720"],
+        AllowMultipleArgumentsPerToken = true,
+    };
     private static readonly Option<int> Frames = new("--frames") { Description = "Frames, 2 to 300.", DefaultValueFactory = _ => 30 };
     private static readonly Option<int> Threads = new("--threads")
         { Description = "Threads of a step; 0 chooses by measurement, as the server does." };

@@ -31,9 +31,17 @@ internal static class ModelsListCommands
             if (parsed.GetValue(ModelsCommand.Json))
                 ModelsCommand.Print(rows.Select(r => new { r.Manifest?.Id, r.Manifest?.Version, r.Manifest?.Title, r.Manifest?.Licence,
                     Looks = r.Manifest?.Looks.Length, Server = there.Of(r.Manifest?.Id), r.Folder, Wrong = r.Complaint })
-                    .Append(new { Id = (string?)passthrough.Info.Id, Version = (string?)passthrough.Info.Version,
-                        Title = (string?)passthrough.Info.Title, Licence = (string?)"MIT", Looks = (int?)0,
-                        Server = there.Of(passthrough.Info.Id), Folder = "", Wrong = (string?)null }));
+                    .Append(new
+                    {
+                        Id = (string?)passthrough.Info.Id,
+                        Version = (string?)passthrough.Info.Version,
+                        Title = (string?)passthrough.Info.Title,
+                        Licence = (string?)"MIT",
+                        Looks = (int?)0,
+                        Server = there.Of(passthrough.Info.Id),
+                        Folder = "",
+                        Wrong = (string?)null,
+                    }));
             else
                 Show(rows, passthrough.Info, there);
             return 0;

@@ -56,8 +56,12 @@ internal sealed class ProbeOptions
         if (size.Length != 2 || !int.TryParse(size[0], out var width) || !int.TryParse(size[1], out var height) || width is < 160 or > 1920
             || height is < 90 or > 1080 || width % 2 + height % 2 > 0)
             throw new FormatException($"--size {parsed.GetValue(_size)} is not usable; write WIDTHxHEIGHT, even, 160x90 to 1920x1080.");
-        var run = new ProbeRunOptions { Width = width, Height = height,
-            Effort = new AnalysisEffort(profile.Redraws, Math.Clamp(parsed.GetValue(_threads), 1, 64)) };
+        var run = new ProbeRunOptions
+        {
+            Width = width,
+            Height = height,
+            Effort = new AnalysisEffort(profile.Redraws, Math.Clamp(parsed.GetValue(_threads), 1, 64)),
+        };
         return new ProbeSessionOptions
         {
             Profile = parsed.GetValue(_safe) ? profile with { Name = profile.Name + "-safe", Amplitude = 0.27 } : profile,

@@ -37,8 +37,12 @@ public sealed class GpuRuntimePull(PinnedPackage package, string folder, TimePro
     {
         Directory.CreateDirectory(Path.GetDirectoryName(folder)!);
         // The registry needs no token; a mirror may point elsewhere.
-        using var handler = new SocketsHttpHandler { UseCookies = false, ConnectTimeout = TimeSpan.FromSeconds(20),
-            MaxAutomaticRedirections = 5 };
+        using var handler = new SocketsHttpHandler
+        {
+            UseCookies = false,
+            ConnectTimeout = TimeSpan.FromSeconds(20),
+            MaxAutomaticRedirections = 5,
+        };
         using var http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
         var file = new ResumedFile(Path.GetFileName(package.Address.AbsolutePath), package.Size, async (from, stop) =>
         {

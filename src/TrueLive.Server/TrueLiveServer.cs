@@ -216,8 +216,11 @@ public static partial class TrueLiveServer
         // pages in.
         if (options.Origins.Length > 0 || app.Services.GetRequiredService<ApiKeyRing>().Required)
             app.UseCors();
-        app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(5),
-            KeepAliveTimeout = TimeSpan.FromSeconds(15) });
+        app.UseWebSockets(new WebSocketOptions
+        {
+            KeepAliveInterval = TimeSpan.FromSeconds(5),
+            KeepAliveTimeout = TimeSpan.FromSeconds(15),
+        });
         var gate = app.Services.GetRequiredService<Gate>();
         var audit = app.Services.GetRequiredService<AuditLog>();
         app.Use(async (http, next) =>

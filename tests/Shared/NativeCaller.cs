@@ -64,8 +64,11 @@ internal sealed class NativeCaller : IAsyncDisposable
         Uri whip, VideoCodec codec, VideoFrame[] scene, TimeProvider time, CancellationToken cancel, string? key = null)
     {
         var caller = new NativeCaller(codec, scene, time);
-        var handlers = new PeerHandlers { VideoReceived = caller.Take,
-            KeyFrameRequested = () => Interlocked.Exchange(ref caller._keyWanted, 1) };
+        var handlers = new PeerHandlers
+        {
+            VideoReceived = caller.Take,
+            KeyFrameRequested = () => Interlocked.Exchange(ref caller._keyWanted, 1),
+        };
         caller._client = await WhipClient.ConnectAsync(whip, key, new MediaPreferences { Codecs = [codec], Audio = false }, handlers,
             time, cancel);
         caller.Peer.OpenChannel("control", (_, utf8, _) => caller.Heard(utf8));

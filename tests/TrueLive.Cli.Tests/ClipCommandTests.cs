@@ -190,9 +190,23 @@ public sealed class ClipCommandTests : IDisposable
     {
         Directory.CreateDirectory(this["journal"]);
         await FilmAsync("journal/input.mkv", "256x192", 20);
-        var view = new { Id = "1", Session = "s", Recording = false, Started = DateTimeOffset.UnixEpoch, Frames = 20, LostFrames = 0,
-            Seconds = 0.667, Bytes = 1, LimitS = 1, LimitBytes = 1, Model = "live-tiny", ModelVersion = "an old one", Size = "256x192",
-            Expires = DateTimeOffset.UnixEpoch };
+        var view = new
+        {
+            Id = "1",
+            Session = "s",
+            Recording = false,
+            Started = DateTimeOffset.UnixEpoch,
+            Frames = 20,
+            LostFrames = 0,
+            Seconds = 0.667,
+            Bytes = 1,
+            LimitS = 1,
+            LimitBytes = 1,
+            Model = "live-tiny",
+            ModelVersion = "an old one",
+            Size = "256x192",
+            Expires = DateTimeOffset.UnixEpoch,
+        };
         var cues = new[] { new { Frame = 0L, AtTicks = 0L, Text = "ink", Strength = 1f, TransitionMs = 0.0 } };
         await File.WriteAllTextAsync(this["journal/journal.json"],
             JsonSerializer.Serialize(new { View = view, Cues = cues, Resets = Array.Empty<long>() }), Cancel);

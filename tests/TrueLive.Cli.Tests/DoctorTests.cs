@@ -23,8 +23,12 @@ public sealed class DoctorTests : IDisposable
         using var web = new TcpListener(IPAddress.Loopback, 0);
         web.Start();
         using var media = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
-        var options = new ServerOptions { Port = ((IPEndPoint)web.LocalEndpoint).Port,
-            WebrtcPort = ((IPEndPoint)media.Client.LocalEndPoint!).Port, WebrtcTcp = false };
+        var options = new ServerOptions
+        {
+            Port = ((IPEndPoint)web.LocalEndpoint).Port,
+            WebrtcPort = ((IPEndPoint)media.Client.LocalEndPoint!).Port,
+            WebrtcTcp = false,
+        };
         var found = NetworkChecks.Ports(options).ToArray();
         Assert.Equal([FindingState.Wrong, FindingState.Wrong], found.Select(f => f.State));
         Assert.Contains($"TCP port {options.Port}", found[0].Says, StringComparison.Ordinal);

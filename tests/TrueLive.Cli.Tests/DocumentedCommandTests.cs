@@ -33,17 +33,21 @@ public sealed partial class DocumentedCommandTests
     public void Messages_advise_only_commands_flags_and_packages_that_there_are()
     {
         var messages = Directory.EnumerateFiles(Path.Combine(Repository().FullName, "src"), "*.cs", SearchOption.AllDirectories)
-            .SelectMany(f => Literal().Matches(File.ReadAllText(f)).Select(m => (Name: Path.GetFileName(f), Text: Hole().Replace(m.Groups["text"].Value, "x"))))
+            .SelectMany(f => Literal().Matches(File.ReadAllText(f))
+                .Select(m => (Name: Path.GetFileName(f), Text: Hole().Replace(m.Groups["text"].Value, "x"))))
             .Where(m => Sentence().IsMatch(m.Text)).ToList();
-        var commands = messages.SelectMany(m => Quoted().Matches(m.Text).Select(c => (m.Name, Command: c.Groups["command"].Value))).ToList();
+        var commands = messages.SelectMany(m => Quoted().Matches(m.Text).Select(c => (m.Name, Command: c.Groups["command"].Value)))
+            .ToList();
         Assert.True(commands.Count > 5, $"Only {commands.Count} commands were found: the way they are looked for is wrong.");
         Assert.Empty(commands.Where(c => Unknown(c.Command).Count > 0).Select(c => $"{c.Name}: {c.Command}"));
 
         var flags = Flags(_root).Concat(Others).ToHashSet(StringComparer.Ordinal);
-        Assert.Empty(messages.SelectMany(m => AnyFlag().Matches(m.Text).Select(f => (m.Name, Flag: f.Value))).Where(f => !flags.Contains(f.Flag)).Select(f => $"{f.Name}: {f.Flag}"));
+        Assert.Empty(messages.SelectMany(m => AnyFlag().Matches(m.Text).Select(f => (m.Name, Flag: f.Value)))
+            .Where(f => !flags.Contains(f.Flag)).Select(f => $"{f.Name}: {f.Flag}"));
 
         var packages = File.ReadAllText(Path.Combine(Repository().FullName, "eng", "setup.sh"));
-        var advised = messages.SelectMany(m => Package().Matches(m.Text).Select(p => p.Groups["name"].Value)).Where(p => p != "x").Distinct().ToList();
+        var advised = messages.SelectMany(m => Package().Matches(m.Text).Select(p => p.Groups["name"].Value)).Where(p => p != "x")
+            .Distinct().ToList();
         Assert.Contains("libheif-examples", advised);
         Assert.All(advised, p => Assert.Contains(p, packages, StringComparison.Ordinal));
     }
@@ -59,7 +63,8 @@ public sealed partial class DocumentedCommandTests
 
     // In a shell block each line up to its comment, in a sentence the text in backquotes.
     private static IEnumerable<string> Commands(string text) =>
-        Block().Matches(text).SelectMany(b => b.Value.Split('\n')).Where(l => Begins().IsMatch(l)).Select(l => Remark().Replace(l, string.Empty))
+        Block().Matches(text).SelectMany(b => b.Value.Split('\n')).Where(l => Begins().IsMatch(l))
+            .Select(l => Remark().Replace(l, string.Empty))
             .Concat(Inline().Matches(Block().Replace(text, string.Empty)).Select(m => m.Groups["command"].Value))
             .Select(c => c.Trim());
 

@@ -14,8 +14,12 @@ public sealed class ModelsCommandTests : IDisposable
 
     private async Task<(int Code, string Out, string Error)> RunAsync(params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true,
-            WorkingDirectory = _home };
+        var start = new ProcessStartInfo("dotnet")
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = _home,
+        };
         start.Environment["XDG_DATA_HOME"] = _home;
         start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "truelive.dll"));
         foreach (var argument in arguments)

@@ -99,7 +99,9 @@ public sealed class WhipWhepTests
             }
             catch (TimeoutException)
             {
-                Assert.Fail($"Not in 40 s: {condition}\n{await page.EvaluateAsync<JsonElement>("({ shown: window.shown, whip: whip.pc?.connectionState, whep: window.whep?.pc?.connectionState })")}\n{server.Log}");
+                const string State =
+                    "({ shown: window.shown, whip: whip.pc?.connectionState, whep: window.whep?.pc?.connectionState })";
+                Assert.Fail($"Not in five minutes: {condition}\n{await page.EvaluateAsync<JsonElement>(State)}\n{server.Log}");
             }
         }
     }

@@ -136,8 +136,18 @@ public sealed class SampleTests : IDisposable
     {
         var clock = new FastClock(4);
         await using var target = new NegativeTarget(clock);
-        var profile = new ProbeProfile { Name = "sample", Warmup = 1, Fast = 4, Slow = 0, Control = 0, Hold = 0, Blackout = 0, Looks = [5],
-            Redraws = 19 };
+        var profile = new ProbeProfile
+        {
+            Name = "sample",
+            Warmup = 1,
+            Fast = 4,
+            Slow = 0,
+            Control = 0,
+            Hold = 0,
+            Blackout = 0,
+            Looks = [5],
+            Redraws = 19,
+        };
         var said = new List<string>();
         var report = await ProbeFromCode.Program.MeasureAsync(target, profile, _folder, clock, said.Add);
         Assert.Contains(report.Verdict.Sentence, said);

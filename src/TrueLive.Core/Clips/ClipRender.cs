@@ -156,8 +156,13 @@ public sealed class ClipRender(IModelSession session, ImmutableArray<(TimeSpan A
             {
                 for (; passed < count; passed++)
                 {
-                    var ticket = made[passed].Ticket with { OutputSequence = _made, StepBegan = began, StepEnded = ended,
-                        Released = ended };
+                    var ticket = made[passed].Ticket with
+                    {
+                        OutputSequence = _made,
+                        StepBegan = began,
+                        StepEnded = ended,
+                        Released = ended,
+                    };
                     await stepped.Writer.WriteAsync(made[passed] with { Ticket = ticket }, stop.Token).ConfigureAwait(false);
                     _made++;
                 }

@@ -155,8 +155,16 @@ public sealed partial class InteractiveClip : IAsyncDisposable
                             "from one that may go.");
                     _revisions.Remove(oldest.Number);
                 }
-                revision = new ClipRevision { Number = ++_newest, Parent = parent, Tweak = tweak, Name = name, Range = (first, end),
-                    UnknownWords = [.. unknown], Note = schedule.BeyondEnd(tweak.TrimEnd < Length ? tweak.TrimEnd : Length) };
+                revision = new ClipRevision
+                {
+                    Number = ++_newest,
+                    Parent = parent,
+                    Tweak = tweak,
+                    Name = name,
+                    Range = (first, end),
+                    UnknownWords = [.. unknown],
+                    Note = schedule.BeyondEnd(tweak.TrimEnd < Length ? tweak.TrimEnd : Length),
+                };
                 if (_next is { } waiting)
                     superseded = _revisions[waiting.Revision.Number] = _revisions[waiting.Revision.Number] with
                         { State = RevisionState.Superseded };

@@ -13,8 +13,12 @@ public sealed class PassthroughModel : IVideoModel
     /// <inheritdoc/>
     public PromptReading Read(string text) => string.IsNullOrWhiteSpace(text)
         ? PromptReading.Empty
-        : PromptReading.Empty with { Understood = false, Confidence = 0,
-            Note = "Pass-through takes no prompt: the picture stays as it is." };
+        : PromptReading.Empty with
+        {
+            Understood = false,
+            Confidence = 0,
+            Note = "Pass-through takes no prompt: the picture stays as it is.",
+        };
 
     /// <inheritdoc/>
     public IModelSession CreateSession(int width, int height) => new Session(width, height);

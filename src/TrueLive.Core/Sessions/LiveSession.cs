@@ -172,8 +172,13 @@ public sealed partial class LiveSession : IDisposable
                 if (made.Length < chunk.Gives)
                     made = new MadeFrame[chunk.Gives];
                 var began = _time.GetTimestamp();
-                input.Ticket = input.Ticket with { Taken = began, Epoch = settings.Epoch, ModelId = settings.Model.Info.Id,
-                    ModelVersion = settings.Model.Info.Version };
+                input.Ticket = input.Ticket with
+                {
+                    Taken = began,
+                    Epoch = settings.Epoch,
+                    ModelId = settings.Model.Info.Id,
+                    ModelVersion = settings.Model.Info.Version,
+                };
                 int count;
                 try
                 {
@@ -273,8 +278,13 @@ public sealed partial class LiveSession : IDisposable
     // it.
     private MadeFrame PassThrough(VideoFrame input, IModelSession memory)
     {
-        var ticket = input.Ticket with { PromptRevision = _shownRevision, Origin = FrameOrigin.PassedThrough, ModelId = null,
-            ModelVersion = null };
+        var ticket = input.Ticket with
+        {
+            PromptRevision = _shownRevision,
+            Origin = FrameOrigin.PassedThrough,
+            ModelId = null,
+            ModelVersion = null,
+        };
         if ((input.Width, input.Height) == (memory.Width, memory.Height))
             return new MadeFrame(input.Retain(), ticket);
         if (_passing is not { } scaler || (scaler.FromWidth, scaler.FromHeight, scaler.ToWidth, scaler.ToHeight)

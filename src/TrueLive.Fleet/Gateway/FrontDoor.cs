@@ -25,8 +25,12 @@ internal sealed class FrontDoor(IHttpForwarder forwarder, SessionPlaces places, 
     TimeProvider time, IHostApplicationLifetime life)
 {
     // A connection without a byte for as long is dead: WebSockets are pinged, and events of clips come more often.
-    private static readonly ForwarderRequestConfig Settings = new() { ActivityTimeout = TimeSpan.FromMinutes(5),
-        Version = new Version(1, 1), VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+    private static readonly ForwarderRequestConfig Settings = new()
+    {
+        ActivityTimeout = TimeSpan.FromMinutes(5),
+        Version = new Version(1, 1),
+        VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+    };
 
     // The workers' own characters, such as the plus sign of times.
     private static readonly JsonSerializerOptions AsSent = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };

@@ -122,8 +122,13 @@ internal static class PostgresStore
         if (!Uri.TryCreate(store, UriKind.Absolute, out var uri) || uri.Host.Length == 0 || uri.AbsolutePath.Length < 2)
             throw new ConfigurationException(
                 ["store is no address of a PostgreSQL database such as postgres://truelive@127.0.0.1:5432/fleet."]);
-        var parts = new NpgsqlConnectionStringBuilder { Host = uri.Host, Port = uri.Port > 0 ? uri.Port : 5432,
-            Database = Uri.UnescapeDataString(uri.AbsolutePath[1..]), MaxPoolSize = 20 };
+        var parts = new NpgsqlConnectionStringBuilder
+        {
+            Host = uri.Host,
+            Port = uri.Port > 0 ? uri.Port : 5432,
+            Database = Uri.UnescapeDataString(uri.AbsolutePath[1..]),
+            MaxPoolSize = 20,
+        };
         var user = uri.UserInfo.Split(':', 2);
         if (user[0].Length > 0)
             parts.Username = Uri.UnescapeDataString(user[0]);

@@ -146,7 +146,7 @@ internal sealed class HubClient : IDisposable
         {
             (HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden, "GatedRepo") =>
                 $"{repository} is gated: its makers give access on {page}. Ask for it there"
-                    + $"{(token ? ", with the account that HF_TOKEN belongs to" : ", then set HF_TOKEN to a token of that account")}.{said}",
+                    + (token ? ", with the account that HF_TOKEN belongs to." : ", then set HF_TOKEN to a token of that account.") + said,
             (HttpStatusCode.Unauthorized, _) when token => $"The hub does not accept the token of HF_TOKEN (it may have expired), or "
                 + $"{repository} does not exist.{said}",
             (HttpStatusCode.Unauthorized, _) => $"{repository} does not exist, or is private: "

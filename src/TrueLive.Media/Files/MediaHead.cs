@@ -123,8 +123,14 @@ internal static partial class MediaHead
         if (claimed - seconds > Math.Max(2, 3 * times.Mean))
             notes.Add(string.Create(CultureInfo.InvariantCulture,
                 $"The file says that it is {claimed:0.0} s long, but its pictures end at {seconds:0.0} s."));
-        return file with { FrameRate = rate, Duration = TimeSpan.FromSeconds(seconds), Frames = times.Count,
-            LastPicture = TimeSpan.FromSeconds(tail), Restarts = times.Restarts };
+        return file with
+        {
+            FrameRate = rate,
+            Duration = TimeSpan.FromSeconds(seconds),
+            Frames = times.Count,
+            LastPicture = TimeSpan.FromSeconds(tail),
+            Restarts = times.Restarts,
+        };
     }
 
     private static async Task<(PacketTimes Times, bool Whole, bool All)> PacketsAsync(

@@ -195,8 +195,12 @@ public sealed partial record ModelManifest
         {
             var manifest = JsonSerializer.Deserialize(FolderFile.Text(bytes), ManifestJson.Default.ModelManifest)
                 ?? throw new ModelException($"{path} holds null; it must hold an object.");
-            manifest = manifest with { Folder = Path.GetFullPath(folder), Trust = trust,
-                Pulled = trust == ModelTrust.Pulled ? PulledRecord.Read(folder) : null };
+            manifest = manifest with
+            {
+                Folder = Path.GetFullPath(folder),
+                Trust = trust,
+                Pulled = trust == ModelTrust.Pulled ? PulledRecord.Read(folder) : null,
+            };
             manifest.Check(path);
             return manifest;
         }

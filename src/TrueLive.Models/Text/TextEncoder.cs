@@ -64,8 +64,12 @@ internal sealed class TextEncoder
         }
         catch (OnnxRuntimeException e)
         {
-            return PromptReading.Empty with { Understood = false, Confidence = 0,
-                Note = $"The text encoder failed, so the text has no effect: {e.Message.ReplaceLineEndings(" ")}" };
+            return PromptReading.Empty with
+            {
+                Understood = false,
+                Confidence = 0,
+                Note = $"The text encoder failed, so the text has no effect: {e.Message.ReplaceLineEndings(" ")}",
+            };
         }
     }
 

@@ -33,8 +33,11 @@ public static class ProbeAnalysis
     public static ProbeFindings Analyse(StimulusPlan plan, Observation seen, AnalysisEffort effort, CancellationToken cancel = default)
     {
         if (seen.Count < 30 || seen.Sent.Count < 30)
-            return new ProbeFindings { Seconds = seen.Count > 0 ? seen.Times[^1] : 0,
-                FirstFrame = seen.Count > 0 ? seen.Times[0] : double.NaN };
+            return new ProbeFindings
+            {
+                Seconds = seen.Count > 0 ? seen.Times[^1] : 0,
+                FirstFrame = seen.Count > 0 ? seen.Times[0] : double.NaN,
+            };
         var even = Timeline.DeBurst(seen.Times);
         var fastIndex = IndexOf(plan, PhaseKind.Fast, seen);
         var fast = new FastFindings();

@@ -171,12 +171,31 @@ public static class ClipProbe
             ["clip.turnaround.p50"] = Of(p50, "s", "request to last byte, order statistics"),
             ["clip.turnaround.p90"] = Of(p90, "s", "request to last byte, order statistics"),
             ["clip.len"] = new() { Value = Median(results.Select(r => r.Length)), Unit = "s", N = results.Count, Method = "median" },
-            ["clip.RTF"] = new() { Value = Median(results.Select(r => r.Length / r.Seconds)), Unit = "x", N = results.Count,
-                Method = "median of clip seconds per second of turnaround" },
-            ["prompt.p"] = new() { Value = prompt.K == 0 ? null : prompt.P, Unit = "1", K = prompt.K, Z = prompt.Z, N = results.Count,
-                Method = "permutation of prompts among jobs" },
-            ["picture.p"] = new() { Value = picture.K == 0 ? null : picture.P, Unit = "1", K = picture.K, Z = picture.Z, N = results.Count,
-                Method = picture.K == 0 ? "no picture was sent" : "permutation of pictures among jobs" },
+            ["clip.RTF"] = new()
+            {
+                Value = Median(results.Select(r => r.Length / r.Seconds)),
+                Unit = "x",
+                N = results.Count,
+                Method = "median of clip seconds per second of turnaround",
+            },
+            ["prompt.p"] = new()
+            {
+                Value = prompt.K == 0 ? null : prompt.P,
+                Unit = "1",
+                K = prompt.K,
+                Z = prompt.Z,
+                N = results.Count,
+                Method = "permutation of prompts among jobs",
+            },
+            ["picture.p"] = new()
+            {
+                Value = picture.K == 0 ? null : picture.P,
+                Unit = "1",
+                K = picture.K,
+                Z = picture.Z,
+                N = results.Count,
+                Method = picture.K == 0 ? "no picture was sent" : "permutation of pictures among jobs",
+            },
         };
         report = report with { Metrics = metrics };
         report = report with { Requirements = [.. options.Requirements.Select(r => Requirements.RequirementCheck.Run(r, report).Section)] };
@@ -191,8 +210,14 @@ public static class ClipProbe
     }
 
     private static Metric Of(Estimate e, string unit, string method) =>
-        new() { Value = e.Measured ? Math.Round(e.Value, 4) : null, Unit = unit, Ci95 = e.Measured ? [e.Low, e.High] : null, N = e.N,
-            Method = e.Measured ? method : $"not measured: n = {e.N} is too small" };
+        new()
+        {
+            Value = e.Measured ? Math.Round(e.Value, 4) : null,
+            Unit = unit,
+            Ci95 = e.Measured ? [e.Low, e.High] : null,
+            N = e.N,
+            Method = e.Measured ? method : $"not measured: n = {e.N} is too small",
+        };
 
     private static double? Median(IEnumerable<double> values) =>
         Intervals.Quantile([.. values.Where(double.IsFinite).Order()], 0.5) is var m && double.IsFinite(m) ? Math.Round(m, 4) : null;

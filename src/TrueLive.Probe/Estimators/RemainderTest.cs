@@ -94,8 +94,12 @@ internal sealed class RemainderTest
         Draw(redraws);
         if (redraws >= 999 && Other().OtherP <= Suspicious)
             Draw(ToAccuse);
-        return Other() with { Aligned = Test((at, _) => Best(at, [0, 1, 2, 3, 4], true).Score), Predicted = Predicted(Columns(shown), grid),
-            Behind = OtherLag(cleaned, sent) };
+        return Other() with
+        {
+            Aligned = Test((at, _) => Best(at, [0, 1, 2, 3, 4], true).Score),
+            Predicted = Predicted(Columns(shown), grid),
+            Behind = OtherLag(cleaned, sent),
+        };
 
         RemainderFindings Other() => new()
         {

@@ -30,8 +30,12 @@ internal sealed class BrowserProcess : IDisposable
             .Any(folder => File.Exists(Path.Combine(folder, executable))))
             throw new TargetException($"{executable} cannot be started: there is no such program. Install Chromium or name it " +
                 "with --browser.");
-        var start = new ProcessStartInfo("prlimit") { RedirectStandardError = true, RedirectStandardOutput = true,
-            UseShellExecute = false };
+        var start = new ProcessStartInfo("prlimit")
+        {
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+            UseShellExecute = false,
+        };
         foreach (var name in start.Environment.Keys.Except(Inherited).ToArray())
             start.Environment.Remove(name);
         start.Environment["HOME"] = _profile;

@@ -114,8 +114,7 @@ internal sealed class AnswerGates(Judgement judgement)
                     $"{F(1000 * limit, 0)} with the instrument's two frames; p {F(p, 4)})"
                 : "fewer than two families have a resolved lag")
             + (rest is { Luma.K: > 0 }
-                ? "; what a filter of the input leaves over, at other lags: p " +
-                    $"{F(rest.OtherP, 4)}{(under ? $", {F(Math.Abs(rest.Behind.Value), 1)} s {(rest.Behind.Value > 0 ? "behind" : "ahead of")} the aligned input ({F(rest.Behind.Low, 1)} to {F(rest.Behind.High, 1)})" : "")}"
+                ? $"; what a filter of the input leaves over, at other lags: p {F(rest.OtherP, 4)}{(under ? Away(rest.Behind) : "")}"
                 : "");
         if (!apart && !under && rest is not null && rest.AnswersElsewhere(_limits.RemainderDoubt))
         {
@@ -130,4 +129,8 @@ internal sealed class AnswerGates(Judgement judgement)
         }
         return judgement.Pass("G6", "all of the picture answers together", !apart && !under, evidence) ? null : TierLabel.Hybrid;
     }
+
+    private static string Away(Estimate behind) =>
+        $", {F(Math.Abs(behind.Value), 1)} s {(behind.Value > 0 ? "behind" : "ahead of")} the aligned input"
+        + $" ({F(behind.Low, 1)} to {F(behind.High, 1)})";
 }

@@ -84,9 +84,10 @@ internal sealed class StreamGates(Judgement judgement)
     public TierLabel? Granular()
     {
         var bound = _found.Grain;
-        var text = GrainText()
-            + $"; by the delay at most {F(bound.Seconds)} s " +
-            $"({(double.IsNaN(bound.Seconds) ? bound.Method : $"D{F(100 * bound.Quantile, 0)} over {F(bound.Quantile)}, {bound.Events} moments, {bound.Method}")})";
+        var how = double.IsNaN(bound.Seconds)
+            ? bound.Method
+            : $"D{F(100 * bound.Quantile, 0)} over {F(bound.Quantile)}, {bound.Events} moments, {bound.Method}";
+        var text = GrainText() + $"; by the delay at most {F(bound.Seconds)} s ({how})";
         if (!judgement.PromptGrain && !(bound.Seconds <= _limits.QuantumLive))
         {
             judgement.Unknown("G4", "fine grain", text);

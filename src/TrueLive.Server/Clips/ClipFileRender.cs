@@ -98,8 +98,12 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, List<string> notes, CancellationToken cancel)
     {
         var model = settings.Model.Info;
+        var prompts = cues.Select(c => string.Create(CultureInfo.InvariantCulture,
+            $"{c.At.Ticks} {c.Prompt.Strength} {c.Prompt.Transition.Ticks} {c.Prompt.Text}"
+            + $"{(c.Prompt.Values.All.IsEmpty ? "" : $" {c.Prompt.Values}")}"));
         var fingerprint = ClipWork.Fingerprint(settings.Input, string.Create(CultureInfo.InvariantCulture,
-            $"4|{model.Id}|{model.Version}|{size}|{settings.Stretch}|{settings.Backdrop}|{settings.Format}|{settings.Segments}|{string.Join(';', cues.Select(c => $"{c.At.Ticks} {c.Prompt.Strength} {c.Prompt.Transition.Ticks} {c.Prompt.Text}{(c.Prompt.Values.All.IsEmpty ? "" : $" {c.Prompt.Values}")}"))}|{string.Join(',', settings.Resets.Order())}|{settings.Trim}"));
+            $"4|{model.Id}|{model.Version}|{size}|{settings.Stretch}|{settings.Backdrop}|{settings.Format}|{settings.Segments}|"
+            + $"{string.Join(';', prompts)}|{string.Join(',', settings.Resets.Order())}|{settings.Trim}"));
         if (settings.Resume && ClipWork.Find(settings.WorkPath, fingerprint) is { } found)
             return found;
         var scenes = settings.Segments
@@ -146,8 +150,11 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         ImmutableArray<(TimeSpan At, Prompt Prompt)> cues, CancellationToken stop, CancellationToken cancel)
     {
         var indices = Enumerable.Range(0, work.State.Scenes.Count).Where(i => !work.State.Scenes[i].Ended).ToArray();
-        var options = new ParallelOptions { MaxDegreeOfParallelism = settings.Segments ? Math.Max(1, settings.Workers) : 1,
-            CancellationToken = cancel };
+        var options = new ParallelOptions
+        {
+            MaxDegreeOfParallelism = settings.Segments ? Math.Max(1, settings.Workers) : 1,
+            CancellationToken = cancel,
+        };
         await Parallel.ForEachAsync(indices, options, async (index, token) =>
         {
             if (stop.IsCancellationRequested)

@@ -176,8 +176,12 @@ internal sealed class JournalRecorder : IAsyncDisposable
                         video.Write(jpeg.Encode(converted, Quality), picture.At, converted.Width, converted.Height);
                     }
                     lock (_gate)
-                        _view = _view with { Frames = picture.Number + 1, Seconds = Math.Round(picture.At.TotalSeconds, 3),
-                            Bytes = video.Bytes };
+                        _view = _view with
+                        {
+                            Frames = picture.Number + 1,
+                            Seconds = Math.Round(picture.At.TotalSeconds, 3),
+                            Bytes = video.Bytes,
+                        };
                     if (video.Bytes > _view.LimitBytes)
                     {
                         // Pictures still waiting would only exceed the limit further.

@@ -123,8 +123,13 @@ internal sealed partial class AuditLog : IAsyncDisposable
                     File.Move(older, $"{_path}.{i}", overwrite: true);
             }
         }
-        using var file = new FileStream(_path, new FileStreamOptions { Mode = FileMode.Append, Access = FileAccess.Write,
-            Share = FileShare.ReadWrite, UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite });
+        using var file = new FileStream(_path, new FileStreamOptions
+        {
+            Mode = FileMode.Append,
+            Access = FileAccess.Write,
+            Share = FileShare.ReadWrite,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        });
         lines.WriteTo(file);
     }
 

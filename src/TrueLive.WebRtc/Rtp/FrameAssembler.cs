@@ -263,8 +263,16 @@ internal sealed partial class FrameAssembler : IDisposable
         }
 
         _current = new Cursor { Start = end + 1, Scan = end + 1 };
-        frame = new EncodedFrame { Codec = _format.Codec, Data = _frame.Span, RtpTime = timestamp, KeyFrame = key, AfterGap = gap,
-            Colour = _colour, Ticket = new FrameTicket(0, TimeSpan.Zero, arrived, timestamp) };
+        frame = new EncodedFrame
+        {
+            Codec = _format.Codec,
+            Data = _frame.Span,
+            RtpTime = timestamp,
+            KeyFrame = key,
+            AfterGap = gap,
+            Colour = _colour,
+            Ticket = new FrameTicket(0, TimeSpan.Zero, arrived, timestamp),
+        };
         return true;
     }
 

@@ -63,7 +63,8 @@ public sealed partial class HouseTests
     [Fact]
     public void Lines_of_code_are_at_most_140_characters_long() =>
         None(new[] { "src", "tests", "bench", "samples" }.SelectMany(Sources)
-            .SelectMany(f => RawText().Replace(File.ReadAllText(f), "\"\"").Split('\n').Where(l => l.Length > 140 && Text().Replace(l, "").Length > 100)
+            .SelectMany(f => RawText().Replace(File.ReadAllText(f), "\"\"").Split('\n')
+                .Where(l => l.Length > 140 && Text().Replace(l, "").Length > 100)
                 .Select(l => $"{Path.GetRelativePath(Root, f)}: {l.Trim()}")));
 
     [Fact]

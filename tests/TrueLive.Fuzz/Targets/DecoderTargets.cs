@@ -42,8 +42,14 @@ internal static class DecoderTargets
         var time = 0u;
         foreach (var unit in FuzzTarget.Packets(input).Where(u => u.Length > 0))
         {
-            var frame = new EncodedFrame { Codec = codec, Data = unit.AsSpan(1), RtpTime = time += 3000, KeyFrame = (unit[0] & 1) != 0,
-                AfterGap = (unit[0] & 2) != 0 };
+            var frame = new EncodedFrame
+            {
+                Codec = codec,
+                Data = unit.AsSpan(1),
+                RtpTime = time += 3000,
+                KeyFrame = (unit[0] & 1) != 0,
+                AfterGap = (unit[0] & 2) != 0,
+            };
             decoder.Decode(frame, Pool)?.Dispose();
             if (decoder.Trouble is { Length: 0 or > 500 } words)
                 throw new InvalidOperationException($"{words.Length} characters of trouble");

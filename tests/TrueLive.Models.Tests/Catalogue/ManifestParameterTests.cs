@@ -58,14 +58,17 @@ public sealed class ManifestParameterTests : IDisposable
     }
 
     [Fact]
-    public void A_network_has_inputs_instead() => Assert.Contains("a graph has inputs with a title", Assert.Throws<ModelException>(() => Load("""
-        {"id": "a", "title": "A", "default": 1}
-        """, "\"file\": \"a.onnx\"")).Message, StringComparison.Ordinal);
+    public void A_network_has_inputs_instead()
+    {
+        var error = Assert.Throws<ModelException>(() => Load("""{"id": "a", "title": "A", "default": 1}""", "\"file\": \"a.onnx\""));
+        Assert.Contains("a graph has inputs with a title", error.Message, StringComparison.Ordinal);
+    }
 
     private ModelManifest Load(string parameters, string kind = "\"command\": [\"python3\", \"model.py\"]")
     {
         File.WriteAllText(Path.Combine(_folder, "manifest.json"), $$"""
-            {"schema": "truelive-model/1", "id": "test", "title": "Test", {{kind}}, "size": {"min": 64, "max": 640, "multiple": 2}, "parameters": [{{parameters}}]}
+            {"schema": "truelive-model/1", "id": "test", "title": "Test", {{kind}}, "size": {"min": 64, "max": 640, "multiple": 2},
+                "parameters": [{{parameters}}]}
             """);
         return ModelManifest.Load(_folder);
     }

@@ -24,7 +24,8 @@ internal sealed class ModelFolder : IDisposable
 
     public string Path { get; } = Directory.CreateTempSubdirectory("truelive-model-").FullName;
 
-    public static string Manifest(string frame = "", string output = "", string size = "\"min\": 16, \"max\": 256, \"multiple\": 2", string more = "") => $$"""
+    public static string Manifest(
+        string frame = "", string output = "", string size = "\"min\": 16, \"max\": 256, \"multiple\": 2", string more = "") => $$"""
         { "schema": "truelive-model/1", "id": "test-net", "title": "Test", "file": "net.onnx",
           "frame": { "input": "x" {{(frame.Length > 0 ? "," + frame : "")}} },
           "output": { "name": "y" {{(output.Length > 0 ? "," + output : "")}} },

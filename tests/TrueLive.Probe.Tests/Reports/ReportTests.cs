@@ -14,8 +14,17 @@ public sealed class WrittenRun : IDisposable
 {
     public WrittenRun()
     {
-        var profile = new ProbeProfile { Name = "test", Warmup = 2, Fast = 30, Slow = 0, Control = 60, Hold = 10, Blackout = 12,
-            Redraws = 99 };
+        var profile = new ProbeProfile
+        {
+            Name = "test",
+            Warmup = 2,
+            Fast = 30,
+            Slow = 0,
+            Control = 60,
+            Hold = 10,
+            Blackout = 12,
+            Redraws = 99,
+        };
         var seed = ProbeSeed.From("written");
         using var run = new SimulatedRun(SimulatedSystem.StreamOf(0.25), "relief", seed);
         foreach (var (kind, seconds) in new[] { (PhaseKind.Warmup, profile.Warmup), (PhaseKind.Fast, profile.Fast),

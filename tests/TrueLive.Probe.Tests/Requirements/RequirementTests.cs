@@ -88,7 +88,8 @@ public sealed class RequirementTests
             "schema: live-ai-video-requirement/1\nid: r\nrules:\n  - {metric: nature, op: in, value: [restyles or generates]}\n"),
             Report("T3-F", 10, 20, nature)).Result);
 
-    private static (CheckResult Result, RequirementSection Section) Check(ProbeReport report) => RequirementCheck.Run(RequirementYaml.Read("r.yaml", """
+    private static (CheckResult Result, RequirementSection Section) Check(ProbeReport report) =>
+        RequirementCheck.Run(RequirementYaml.Read("r.yaml", """
         schema: live-ai-video-requirement/1
         id: r
         rules:

@@ -19,8 +19,17 @@ public sealed class PageTargetTests : IDisposable
     public async Task The_browsers_own_echo_answers_the_codes(string answer, bool display)
     {
         await using var target = Target($"export async function connect(stream) {{ {answer} }}");
-        var profile = new ProbeProfile { Name = "test", Warmup = 1, Fast = 14, Slow = 0, Control = 0, Hold = 0, Blackout = 0,
-            Redraws = 19 };
+        var profile = new ProbeProfile
+        {
+            Name = "test",
+            Warmup = 1,
+            Fast = 14,
+            Slow = 0,
+            Control = 0,
+            Hold = 0,
+            Blackout = 0,
+            Redraws = 19,
+        };
         var options = new ProbeRunOptions { Width = 320, Height = 180, Effort = new AnalysisEffort(19, 1) };
         var result = await new ProbeRun(target, profile, ProbeSeed.From("page"), TimeProvider.System, options)
             .RunAsync(null, TestContext.Current.CancellationToken);

@@ -124,8 +124,13 @@ public sealed class ProbeRunTests : IDisposable
     public async Task A_run_that_was_stopped_goes_on_where_it_was_and_its_report_verifies()
     {
         var clock = new FastClock(3);
-        var options = new ProbeSessionOptions { Profile = Short with { Hold = 6 }, Seed = ProbeSeed.From("resume"), Folder = _folder,
-            Run = Small };
+        var options = new ProbeSessionOptions
+        {
+            Profile = Short with { Hold = 6 },
+            Seed = ProbeSeed.From("resume"),
+            Folder = _folder,
+            Run = Small,
+        };
         using var stop = new CancellationTokenSource();
         ProbeReport first;
         await using (var echo = new NullTarget(clock))

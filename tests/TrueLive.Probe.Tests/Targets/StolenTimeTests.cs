@@ -21,8 +21,17 @@ public sealed class StolenTimeTests
         try
         {
             await using var target = new NullTarget(TimeProvider.System, Inserted);
-            var profile = new ProbeProfile { Name = "test", Warmup = 1, Fast = 12, Slow = 0, Control = 0, Hold = 0, Blackout = 0,
-                Redraws = 19 };
+            var profile = new ProbeProfile
+            {
+                Name = "test",
+                Warmup = 1,
+                Fast = 12,
+                Slow = 0,
+                Control = 0,
+                Hold = 0,
+                Blackout = 0,
+                Redraws = 19,
+            };
             var run = new ProbeRun(target, profile, ProbeSeed.From("stolen"), TimeProvider.System,
                 new ProbeRunOptions { Width = 160, Height = 90, Effort = new AnalysisEffort(19, 1) });
             var made = await run.RunAsync(null, TestContext.Current.CancellationToken);

@@ -47,8 +47,11 @@ public sealed class VerdictTableTests
             Offset = read.Number("offset", 0),
             Colour = Around(read.Number("colour", 0.3)),
             Structure = Around(Math.Max(read.Number("structure", 0.4), read.Number("colour", 0.3))),
-            Remainder = new RemainderFindings { Aligned = Test(read.Has("rest unanswered") ? 0.4 : 0.001),
-                Predicted = read.Number("rest predicted", 0.5) },
+            Remainder = new RemainderFindings
+            {
+                Aligned = Test(read.Has("rest unanswered") ? 0.4 : 0.001),
+                Predicted = read.Number("rest predicted", 0.5),
+            },
         };
         Assert.Equal(nature, NatureVerdict.Text(NatureVerdict.Judge(found, Thresholds.Product).Nature));
     }
@@ -86,8 +89,14 @@ public sealed class VerdictTableTests
                 ? new BoundaryFindings { Period = every, P = 0.001, Jump = 20 }
                 : new BoundaryFindings { Seconds = 20 },
             Repeats = new RepeatFindings(read.Has("loop") ? 0.05 : read.Has("blurred loop") ? 0.4 : 1, 3, 1),
-            Cadence = new CadenceFindings { Presented = 30, Unique = 30, Generated = 30, Burst = (int)read.Number("bursts of", 1),
-                Frames = 1800 },
+            Cadence = new CadenceFindings
+            {
+                Presented = 30,
+                Unique = 30,
+                Generated = 30,
+                Burst = (int)read.Number("bursts of", 1),
+                Frames = 1800,
+            },
             D50 = some ? lag : Estimate.None,
             D95 = some ? lag : Estimate.None,
             Coverage = new Estimate(read.Number("covered", 1), 0.9, 1, 500),

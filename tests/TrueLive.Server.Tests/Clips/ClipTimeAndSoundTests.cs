@@ -22,8 +22,14 @@ public sealed class ClipTimeAndSoundTests(MadeFiles files) : IClassFixture<MadeF
     {
         using var model = new PassthroughModel();
         PromptSchedule.TryOne("", out var prompts, out _);
-        var settings = new ClipFileSettings { Input = input, Output = files[output], Prompts = prompts!, Model = model,
-            Format = ClipFormats.ForOutput(null, output) };
+        var settings = new ClipFileSettings
+        {
+            Input = input,
+            Output = files[output],
+            Prompts = prompts!,
+            Model = model,
+            Format = ClipFormats.ForOutput(null, output),
+        };
         return await new ClipFileRender(change?.Invoke(settings) ?? settings, TimeProvider.System).RunAsync(CancellationToken.None, Cancel);
     }
 

@@ -66,8 +66,13 @@ public sealed class InputProblemTests : IDisposable
             for (var i = 0; !enough(); i++, sent++)
             {
                 await pace.WaitForNextTickAsync(limit.Token);
-                client.Peer.SendVideo(new EncodedFrame { Codec = VideoCodec.H264, Data = units[i % units.Count],
-                    RtpTime = (uint)(sent * 3000), KeyFrame = i % units.Count == 0 });
+                client.Peer.SendVideo(new EncodedFrame
+                {
+                    Codec = VideoCodec.H264,
+                    Data = units[i % units.Count],
+                    RtpTime = (uint)(sent * 3000),
+                    KeyFrame = i % units.Count == 0,
+                });
             }
         }
     }

@@ -31,8 +31,11 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
     public async Task A_tweak_gives_a_preview_then_a_coarse_pass_then_every_frame_with_measured_times()
     {
         await using var server = await ClipServer.StartAsync(files, models: Network());
-        var clip = await OpenAsync(server, new { upload = await server.UploadAsync(await server.FilmAsync("tweak.mp4", 2)),
-            size = "256x192" });
+        var clip = await OpenAsync(server, new
+        {
+            upload = await server.UploadAsync(await server.FilmAsync("tweak.mp4", 2)),
+            size = "256x192",
+        });
         Assert.Equal(("interactive", 30, "256x192"), ((string)clip["tier"]!, (int)clip["source"]!["frames"]!, (string)clip["size"]!));
         await using var page = await InteractiveClient.OpenAsync(server, clip);
         await page.SendAsync(new { type = "tweak", id = "t1", prompt = "ink", playhead_s = 1.0 });
@@ -96,8 +99,11 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
     public async Task Revisions_are_named_branched_compared_selected_and_exported()
     {
         await using var server = await ClipServer.StartAsync(files, models: Network());
-        var clip = await OpenAsync(server, new { upload = await server.UploadAsync(await server.FilmAsync("branch.mp4")),
-            size = "256x192" });
+        var clip = await OpenAsync(server, new
+        {
+            upload = await server.UploadAsync(await server.FilmAsync("branch.mp4")),
+            size = "256x192",
+        });
         await using var page = await InteractiveClient.OpenAsync(server, clip);
         await page.SendAsync(new { type = "tweak", prompt = "ink" });
         await page.FullAsync(1);
@@ -143,8 +149,11 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
     {
         var models = Network();
         await using var server = await ClipServer.StartAsync(files, models: models);
-        var clip = await OpenAsync(server, new { upload = await server.UploadAsync(await server.FilmAsync("fifty.mp4", 2)),
-            size = "256x192" });
+        var clip = await OpenAsync(server, new
+        {
+            upload = await server.UploadAsync(await server.FilmAsync("fifty.mp4", 2)),
+            size = "256x192",
+        });
         await using (var page = await InteractiveClient.OpenAsync(server, clip))
         {
             for (var i = 1; i <= 50; i++)
@@ -167,8 +176,11 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
     public async Task A_second_connection_takes_over_and_finds_everything()
     {
         await using var server = await ClipServer.StartAsync(files);
-        var clip = await OpenAsync(server, new { upload = await server.UploadAsync(await server.FilmAsync("again.mp4")),
-            size = "256x192" });
+        var clip = await OpenAsync(server, new
+        {
+            upload = await server.UploadAsync(await server.FilmAsync("again.mp4")),
+            size = "256x192",
+        });
         await using var first = await InteractiveClient.OpenAsync(server, clip);
         await first.SendAsync(new { type = "tweak", prompt = "" });
         await first.FullAsync(1);

@@ -238,8 +238,13 @@ public sealed class PeerConnectionTests : IDisposable
         var number = 0;
         await Until(() =>
         {
-            offering.SendVideo(new EncodedFrame { Codec = offering.SendCodec!.Value,
-                Data = TestFrames.Make(offering.SendCodec.Value, ++number, true, 200), RtpTime = (uint)number * 3000, KeyFrame = true });
+            offering.SendVideo(new EncodedFrame
+            {
+                Codec = offering.SendCodec!.Value,
+                Data = TestFrames.Make(offering.SendCodec.Value, ++number, true, 200),
+                RtpTime = (uint)number * 3000,
+                KeyFrame = true,
+            });
             return !frames.IsEmpty;
         });
     }
@@ -338,8 +343,13 @@ public sealed class PeerConnectionTests : IDisposable
             var data = TestFrames.Make(from.SendCodec!.Value, i, i == 0, i == 0 ? 20_000 : 3_000);
             sent.Add(data);
             await Until(() => from.CanSendVideo);
-            Assert.True(from.SendVideo(new EncodedFrame { Codec = from.SendCodec.Value, Data = data, RtpTime = (uint)(i * 3000),
-                KeyFrame = i == 0 }));
+            Assert.True(from.SendVideo(new EncodedFrame
+            {
+                Codec = from.SendCodec.Value,
+                Data = data,
+                RtpTime = (uint)(i * 3000),
+                KeyFrame = i == 0,
+            }));
         }
         await Until(() => to.Count >= sent.Count);
         Assert.Equal(sent, to);

@@ -279,8 +279,11 @@ internal sealed partial class SessionRegistry(
 
     private HostedSession Host(string id, string token, SessionSettings settings, string owner, DateTimeOffset created, bool stays = false)
     {
-        var limits = new LiveSessionOptions { FrameAgeBudget = TimeSpan.FromMilliseconds(options.FrameAgeMs),
-            PromisedRate = admission.TargetRate };
+        var limits = new LiveSessionOptions
+        {
+            FrameAgeBudget = TimeSpan.FromMilliseconds(options.FrameAgeMs),
+            PromisedRate = admission.TargetRate,
+        };
         var session = new LiveSession(id, settings, limits, time);
         var hosted = new HostedSession(session, token, created, new VideoBroadcaster(time, options.MaxKbps * 1000),
             new SessionObserver(TimeSpan.FromSeconds(options.ReplaySeconds))) { Owner = owner, Stays = stays };

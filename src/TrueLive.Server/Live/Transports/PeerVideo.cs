@@ -117,7 +117,15 @@ internal sealed class PeerVideo(RtcPeer peer, TimeProvider time) : IVideoSource,
         byte[] Buffer, int Length, VideoCodec Codec, uint RtpTime, bool KeyFrame, bool AfterGap, ColourSpace? Colour, FrameTicket Ticket)
     {
         public EncodedFrame Frame =>
-            new() { Codec = Codec, Data = Buffer.AsSpan(0, Length), RtpTime = RtpTime, KeyFrame = KeyFrame, AfterGap = AfterGap,
-                Colour = Colour, Ticket = Ticket };
+            new()
+            {
+                Codec = Codec,
+                Data = Buffer.AsSpan(0, Length),
+                RtpTime = RtpTime,
+                KeyFrame = KeyFrame,
+                AfterGap = AfterGap,
+                Colour = Colour,
+                Ticket = Ticket,
+            };
     }
 }
