@@ -21,16 +21,18 @@ internal static class ClipsBench
 {
     private const int BareFrames = 150;
     private static readonly Option<FileInfo?> Input = new("--input")
-        { Description = "Film to render; default one that ffmpeg makes (1280x720, 30 fps)." };
+    { Description = "Film to render; default one that ffmpeg makes (1280x720, 30 fps)." };
     private static readonly Option<int> Seconds = new("--seconds")
-        { Description = "Length of the made film.", DefaultValueFactory = _ => 20 };
+    { Description = "Length of the made film.", DefaultValueFactory = _ => 20 };
     private static readonly Option<string[]> Sizes = new("--size")
-        { Description = "Size that the model runs at; may be given more than once. Default the film's own, as truelive clip takes it, " +
-        "and 512x288." };
+    {
+        Description = "Size that the model runs at; may be given more than once. Default the film's own, as truelive clip takes it, " +
+        "and 512x288."
+    };
     private static readonly Option<int> Rounds = new("--rounds")
-        { Description = "Times that each is measured, in turns.", DefaultValueFactory = _ => 5 };
+    { Description = "Times that each is measured, in turns.", DefaultValueFactory = _ => 5 };
     private static readonly Option<string?> Write = new("--write")
-        { Description = "Write clips.md into this folder (default bench/results).", Arity = ArgumentArity.ZeroOrOne };
+    { Description = "Write clips.md into this folder (default bench/results).", Arity = ArgumentArity.ZeroOrOne };
 
     public static Command Make()
     {
@@ -189,7 +191,7 @@ internal static class ClipsBench
         if (!PromptSchedule.TryParse("ink", out var prompts, out var error))
             throw new InvalidOperationException(error);
         var result = await new ClipFileRender(new ClipFileSettings
-            { Input = film.Path, Output = Path.Combine(folder, "ours.mp4"), Prompts = prompts, Model = model, Size = size }, time)
+        { Input = film.Path, Output = Path.Combine(folder, "ours.mp4"), Prompts = prompts, Model = model, Size = size }, time)
             .RunAsync(CancellationToken.None, cancel).ConfigureAwait(false);
         return result.Frames / result.Elapsed.TotalSeconds;
     }

@@ -38,7 +38,7 @@ internal static class PagePicture
             Args = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"],
         });
         var page = await browser.NewPageAsync(new BrowserNewPageOptions
-            { ViewportSize = new ViewportSize { Width = 1120, Height = 700 }, ColorScheme = ColorScheme.Dark });
+        { ViewportSize = new ViewportSize { Width = 1120, Height = 700 }, ColorScheme = ColorScheme.Dark });
         await page.GotoAsync(address);
         await page.Locator("#model option").First.WaitForAsync(new LocatorWaitForOptions { State = WaitForSelectorState.Attached });
         await page.SelectOptionAsync("#source", "scene");

@@ -24,7 +24,7 @@ public static class Program
     public static WebApplication Build(string[] args)
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions
-            { Args = args, ContentRootPath = AppContext.BaseDirectory, WebRootPath = "page" });
+        { Args = args, ContentRootPath = AppContext.BaseDirectory, WebRootPath = "page" });
         // The weights are loaded once and shared by all sessions; the container disposes them when the application ends.
         builder.Services.AddSingleton<IVideoModel>(_ =>
             ModelLoader.Load(Path.Combine(AppContext.BaseDirectory, "live-tiny"), threads: 0, TimeProvider.System));

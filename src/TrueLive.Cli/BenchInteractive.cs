@@ -19,12 +19,12 @@ namespace TrueLive.Cli;
 internal static class BenchInteractive
 {
     private static readonly Option<int> Tweaks = new("--tweaks")
-        { Description = "Tweaks that are measured, each when the one before is full.", DefaultValueFactory = _ => 40 };
+    { Description = "Tweaks that are measured, each when the one before is full.", DefaultValueFactory = _ => 40 };
     private static readonly Option<int> Seconds = new("--seconds") { Description = "Length of the source.", DefaultValueFactory = _ => 4 };
     private static readonly Option<string> Size = new("--size")
-        { Description = "Size that the model runs at.", DefaultValueFactory = _ => "512x288" };
+    { Description = "Size that the model runs at.", DefaultValueFactory = _ => "512x288" };
     private static readonly Option<string?> Write = new("--write")
-        { Description = "Write interactive.md into this folder (default bench/results).", Arity = ArgumentArity.ZeroOrOne };
+    { Description = "Write interactive.md into this folder (default bench/results).", Arity = ArgumentArity.ZeroOrOne };
     private const int BurstTweaks = 50;
 
     private static readonly string[] Prompts = ["ink", "oil", "noir", "neon", "pencil", "gold", "winter", "dream"];
@@ -52,11 +52,13 @@ internal static class BenchInteractive
         try
         {
             await using var app = TrueLiveServer.Build(new ServerOptions
-                { Port = 0, WebrtcPort = 0, DataFolder = folder, LogLevel = "Warning" });
+            { Port = 0, WebrtcPort = 0, DataFolder = folder, LogLevel = "Warning" });
             await app.StartAsync(cancel).ConfigureAwait(false);
             using var http = new HttpClient
-                { BaseAddress =
-                new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()) };
+            {
+                BaseAddress =
+                new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First())
+            };
             while (!(await http.GetAsync("/readyz", cancel).ConfigureAwait(false)).IsSuccessStatusCode)
                 await Task.Delay(TimeSpan.FromMilliseconds(200), time, cancel).ConfigureAwait(false);
             var (clip, frames) = await OpenAsync(http, await BenchReport.MakeFilmAsync(folder, seconds, cancel).ConfigureAwait(false), size,

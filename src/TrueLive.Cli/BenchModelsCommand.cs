@@ -20,12 +20,14 @@ internal static class BenchModelsCommand
     private const int WarmUp = 3;
 
     private static readonly Option<FileInfo?> Candy = new("--candy")
-        { Description = "candy.onnx of fast-neural-style, 720x720; it is rewritten in memory to run at 384x216. Its licence keeps it out " +
-        "of this repository." };
+    {
+        Description = "candy.onnx of fast-neural-style, 720x720; it is rewritten in memory to run at 384x216. Its licence keeps it out " +
+        "of this repository."
+    };
     private static readonly Option<int> Rounds = new("-n", "--rounds")
-        { Description = "Timed frames of each, at least 3.", DefaultValueFactory = _ => 60 };
+    { Description = "Timed frames of each, at least 3.", DefaultValueFactory = _ => 60 };
     private static readonly Option<string?> Write = new("--write")
-        { Description = $"Also write the tables to a file [{ResultFile}].", Arity = ArgumentArity.ZeroOrOne };
+    { Description = $"Also write the tables to a file [{ResultFile}].", Arity = ArgumentArity.ZeroOrOne };
 
     private sealed record Contestant(string Name, int Threads, IModelSession Session, IReadOnlyList<VideoFrame> Frames, Prompt Prompt)
     {

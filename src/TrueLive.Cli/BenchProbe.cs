@@ -13,14 +13,17 @@ namespace TrueLive.Cli;
 internal static class BenchProbe
 {
     private static readonly Option<string[]> Profiles = new("--profile")
-        { Description = "Profiles.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => ["quick", "standard"] };
+    { Description = "Profiles.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => ["quick", "standard"] };
     private static readonly Option<string[]> Systems = new("--system")
-        { Description = "Simulators whose output is analysed: one that answers, one that does not.", AllowMultipleArgumentsPerToken = true,
-        DefaultValueFactory = _ => ["stream", "canned"] };
+    {
+        Description = "Simulators whose output is analysed: one that answers, one that does not.",
+        AllowMultipleArgumentsPerToken = true,
+        DefaultValueFactory = _ => ["stream", "canned"]
+    };
     private static readonly Option<int> Threads = new("--threads")
-        { Description = "Threads of the analysis.", DefaultValueFactory = _ => 2 };
+    { Description = "Threads of the analysis.", DefaultValueFactory = _ => 2 };
     private static readonly Option<string?> Write = new("--write")
-        { Description = "Write probe.md into this folder (default bench/results).", Arity = ArgumentArity.ZeroOrOne };
+    { Description = "Write probe.md into this folder (default bench/results).", Arity = ArgumentArity.ZeroOrOne };
 
     public static Command Make()
     {

@@ -10,7 +10,7 @@ internal static class CheckCommand
     public static Command Make()
     {
         var config = new Option<string?>("--config")
-            { Description = "YAML file with settings (default: truelive.yaml here, if there is one)." };
+        { Description = "YAML file with settings (default: truelive.yaml here, if there is one)." };
         var files = new Argument<string[]>("requirement-and-report")
         {
             Description = $"A requirement (YAML file, or preset: {string.Join(", ", RequirementPresets.Names)}) and a report.json of the " +

@@ -18,52 +18,70 @@ namespace TrueLive.Cli;
 internal static class ClipCommand
 {
     private static readonly Argument<string?> In = new("in")
-        { Description = "Video to read: anything that ffmpeg reads; or a folder or ZIP of numbered PNG or JPEG pictures.",
-        Arity = ArgumentArity.ZeroOrOne };
+    {
+        Description = "Video to read: anything that ffmpeg reads; or a folder or ZIP of numbered PNG or JPEG pictures.",
+        Arity = ArgumentArity.ZeroOrOne
+    };
     private static readonly Option<string> Out = new("--output", "-o")
-        { Description = "File to write: .mp4, .mov, .mkv, .webm, .gif, or a folder for PNG pictures.", Required = true };
+    { Description = "File to write: .mp4, .mov, .mkv, .webm, .gif, or a folder for PNG pictures.", Required = true };
     private static readonly Option<string?> PromptText = new("--prompt", "-p")
-        { Description = "One prompt for the whole clip, whatever characters it holds." };
+    { Description = "One prompt for the whole clip, whatever characters it holds." };
     private static readonly Option<string?> Schedule = new("--prompts")
-        { Description = "Prompts over time: a schedule such as '0s ink; 3.5s (ink:0.5)(neon:0.5)', or a file with one, an entry a line." };
+    { Description = "Prompts over time: a schedule such as '0s ink; 3.5s (ink:0.5)(neon:0.5)', or a file with one, an entry a line." };
     private static readonly Option<float> Strength = new("--strength")
-        { Description = "0 keeps the picture, 1 is the full look.", DefaultValueFactory = _ => 1 };
+    { Description = "0 keeps the picture, 1 is the full look.", DefaultValueFactory = _ => 1 };
     private static readonly Option<int> Transition = new("--transition-ms")
-        { Description = "Milliseconds over which one look turns into the next.", DefaultValueFactory = _ => 300 };
+    { Description = "Milliseconds over which one look turns into the next.", DefaultValueFactory = _ => 300 };
     private static readonly Option<string?> Set = new("--set")
-        { Description = "Values of the model's parameters, over time as for --prompts: 'seed=7', or '0s seed=7; 2s seed=9 " +
-        "guidance=full'; a reference picture by its file." };
+    {
+        Description = "Values of the model's parameters, over time as for --prompts: 'seed=7', or '0s seed=7; 2s seed=9 " +
+        "guidance=full'; a reference picture by its file."
+    };
     private static readonly Option<string?> Model = new("--model")
-        { Description = "Model id (see truelive models); default the built-in network." };
+    { Description = "Model id (see truelive models); default the built-in network." };
     private static readonly Option<string?> ModelsFolder = new("--models-folder") { Description = "Folder with more ONNX models." };
     private static readonly Option<string?> Size = new("--size")
-        { Description = "Size into which the picture fits, such as 512x288, or with an exclamation mark (512x288!) a size that it is " +
-        "stretched to; default the source's, as far as the model goes." };
+    {
+        Description = "Size into which the picture fits, such as 512x288, or with an exclamation mark (512x288!) a size that it is " +
+        "stretched to; default the source's, as far as the model goes."
+    };
     private static readonly Option<string> Background = new("--background")
-        { Description = "Colour where the source is transparent: #00b140, white, ...", DefaultValueFactory = _ => "black" };
+    { Description = "Colour where the source is transparent: #00b140, white, ...", DefaultValueFactory = _ => "black" };
     private static readonly Option<string> Device = DeviceOption.Make();
     private static readonly Option<int> Threads = new("--threads")
-        { Description = "Threads of one model step; 0 takes all cores (with --segments: scenes at once). Frames are the same with " +
-        "any number." };
+    {
+        Description = "Threads of one model step; 0 takes all cores (with --segments: scenes at once). Frames are the same with " +
+        "any number."
+    };
     private static readonly Option<double> Rate = new("--fps")
-        { Description = "Frames per second of a folder or ZIP of pictures.", DefaultValueFactory = _ => ImageSequence.DefaultRate };
+    { Description = "Frames per second of a folder or ZIP of pictures.", DefaultValueFactory = _ => ImageSequence.DefaultRate };
     private static readonly Option<string?> Format = new("--format")
-        { Description = "mp4, mov or mkv (H.264), webm (VP9), av1 (AV1 in MP4), gif or png; default by the output's name, with which it " +
-        "must agree." };
+    {
+        Description = "mp4, mov or mkv (H.264), webm (VP9), av1 (AV1 in MP4), gif or png; default by the output's name, with which it " +
+        "must agree."
+    };
     private static readonly Option<bool> Segments = new("--segments")
-        { Description = "Divide at scene cuts and work on the scenes side by side, each with a memory warmed up on the half second " +
-        "before it: faster on many cores, but frames after a cut can differ slightly." };
+    {
+        Description = "Divide at scene cuts and work on the scenes side by side, each with a memory warmed up on the half second " +
+        "before it: faster on many cores, but frames after a cut can differ slightly."
+    };
     private static readonly Option<bool> Resume = new("--resume")
-        { Description = "Go on where an earlier run of the same input and settings stopped." };
+    { Description = "Go on where an earlier run of the same input and settings stopped." };
     private static readonly Option<string> OnCancel = new("--on-cancel")
-        { Description = "What Ctrl-C leaves: keep (a playable file up to there, and --resume goes on) or discard (nothing).",
-        DefaultValueFactory = _ => "keep" };
+    {
+        Description = "What Ctrl-C leaves: keep (a playable file up to there, and --resume goes on) or discard (nothing).",
+        DefaultValueFactory = _ => "keep"
+    };
     private static readonly Option<DirectoryInfo?> FromJournal = new("--from-journal")
-        { Description = "Render a recorded live session again: its folder under DATA/clips/journals. Its own prompts apply, each from " +
-        "the frame at which it applied live." };
+    {
+        Description = "Render a recorded live session again: its folder under DATA/clips/journals. Its own prompts apply, each from " +
+        "the frame at which it applied live."
+    };
     private static readonly Option<long?> Seed = new("--seed")
-        { Description = "Only for models with randomness. The built-in model has none: the same input, prompts and settings always give " +
-        "the same frames." };
+    {
+        Description = "Only for models with randomness. The built-in model has none: the same input, prompts and settings always give " +
+        "the same frames."
+    };
 
     public static Command Make()
     {
@@ -100,8 +118,13 @@ internal static class ClipCommand
         var perStep = threads > 0 && !parsed.GetValue(Segments) ? threads : parsed.GetValue(Segments) ? 1 : Environment.ProcessorCount;
         var model = parsed.GetValue(Model) ?? (parsed.GetValue(FromJournal) is { } folder ? Journal.Open(folder.FullName)?.Model : null)
             ?? "";
-        return ModelStore.Load(new ServerOptions { Model = model, ModelsFolder = parsed.GetValue(ModelsFolder) ?? "",
-            ModelThreads = perStep, Device = parsed.GetValue(Device)! }, TimeProvider.System, Console.Error);
+        return ModelStore.Load(new ServerOptions
+        {
+            Model = model,
+            ModelsFolder = parsed.GetValue(ModelsFolder) ?? "",
+            ModelThreads = perStep,
+            Device = parsed.GetValue(Device)!
+        }, TimeProvider.System, Console.Error);
     }
 
     private static ClipFileSettings Settings(ParseResult parsed, ModelStore models, string? given, IReadOnlyList<ReferencePicture> pictures)

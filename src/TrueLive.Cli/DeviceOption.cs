@@ -8,8 +8,12 @@ internal static class DeviceOption
 {
     public static Option<string> Make()
     {
-        var device = new Option<string>("--device") { Description = "What the model runs on: auto (a GPU where all that one needs is "
-            + "here), cpu, or cuda:N.", DefaultValueFactory = _ => "auto" };
+        var device = new Option<string>("--device")
+        {
+            Description = "What the model runs on: auto (a GPU where all that one needs is "
+            + "here), cpu, or cuda:N.",
+            DefaultValueFactory = _ => "auto"
+        };
         device.Validators.Add(given =>
         {
             if (!ComputeDevice.TryParse(given.GetValueOrDefault<string>(), out _))

@@ -10,10 +10,10 @@ namespace TrueLive.Cli;
 internal static class KeysCommand
 {
     private static readonly Option<string?> Config = new("--config")
-        { Description = "YAML file with settings (default: truelive.yaml here, if there is one).", Recursive = true };
+    { Description = "YAML file with settings (default: truelive.yaml here, if there is one).", Recursive = true };
 
     private static readonly Option<string?> DataFolder = new("--data-folder")
-        { Description = "Data folder of the server; it goes before what the settings say.", Recursive = true };
+    { Description = "Data folder of the server; it goes before what the settings say.", Recursive = true };
 
     public static Command Make() =>
         MakeFor("keys", "Make, list and revoke named keys of the server on this machine.", options => options.KeysPath, scoped: true);
@@ -28,7 +28,7 @@ internal static class KeysCommand
             DefaultValueFactory = _ => [KeyScopes.All],
         };
         var days = new Option<double?>("--days")
-            { Description = "Days until it opens nothing any more; without it, it lasts until it is revoked." };
+        { Description = "Days until it opens nothing any more; without it, it lasts until it is revoked." };
         var create = new Command("create", "Make a key. It is shown once; the server keeps only its hash.") { name, days };
         if (scoped)
             create.Options.Add(scopes);

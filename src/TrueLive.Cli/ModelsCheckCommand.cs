@@ -17,10 +17,10 @@ internal static class ModelsCheckCommand
     private const int MaxSide = 960;
 
     private static readonly Argument<string> Which = new("folder-or-id")
-        { Description = "Model folder, or the id of a model of this installation." };
+    { Description = "Model folder, or the id of a model of this installation." };
     private static readonly Option<FileInfo?> Input = new("--input") { Description = "Video whose frames are used; default a made scene." };
     private static readonly Option<string?> Prompt = new("--prompt")
-        { Description = "Prompt during the check; default the model's first look that changes the picture." };
+    { Description = "Prompt during the check; default the model's first look that changes the picture." };
     private static readonly Option<string[]> Sizes = new("--sizes")
     {
         Description = "Sizes to time.",
@@ -29,10 +29,10 @@ internal static class ModelsCheckCommand
     };
     private static readonly Option<int> Frames = new("--frames") { Description = "Frames, 2 to 300.", DefaultValueFactory = _ => 30 };
     private static readonly Option<int> Threads = new("--threads")
-        { Description = "Threads of a step; 0 chooses by measurement, as the server does." };
+    { Description = "Threads of a step; 0 chooses by measurement, as the server does." };
     private static readonly Option<string> Device = DeviceOption.Make();
     private static readonly Option<string?> Picture = new("--picture")
-        { Description = "PNG with the last frame before and after [ID-check.png]; 'none' writes none." };
+    { Description = "PNG with the last frame before and after [ID-check.png]; 'none' writes none." };
 
     public static Command Make()
     {
@@ -73,8 +73,19 @@ internal static class ModelsCheckCommand
             if (picture != "none")
                 await WriteAsync(picture, report, pool, cancel).ConfigureAwait(false);
             if (parsed.GetValue(ModelsCommand.Json))
-                ModelsCommand.Print(new { model.Info.Id, model.Info.Version, report.Threads, model.Tensors, Prompt = text, report.Timings,
-                    report.Output, report.Memory, report.Findings, Picture = picture == "none" ? null : picture });
+                ModelsCommand.Print(new
+                {
+                    model.Info.Id,
+                    model.Info.Version,
+                    report.Threads,
+                    model.Tensors,
+                    Prompt = text,
+                    report.Timings,
+                    report.Output,
+                    report.Memory,
+                    report.Findings,
+                    Picture = picture == "none" ? null : picture
+                });
             else
                 Show(model, report, text, picture);
             return report.Output is { NotFinite: > 0 } ? 1 : 0;

@@ -26,9 +26,9 @@ internal static class ModelsCommand
         """;
 
     private static readonly Option<string?> Folder = new("--models-folder")
-        { Description = "Folder with more ONNX models; default as the server has it.", Recursive = true };
+    { Description = "Folder with more ONNX models; default as the server has it.", Recursive = true };
     private static readonly Option<string?> Config = new("--config")
-        { Description = "YAML file with settings (default: truelive.yaml here, if there is one).", Recursive = true };
+    { Description = "YAML file with settings (default: truelive.yaml here, if there is one).", Recursive = true };
 
     public static readonly Option<bool> Json = new("--json") { Description = "Print JSON." };
 

@@ -17,8 +17,10 @@ internal static class ModelsListCommands
     public static Command List()
     {
         var server = new Option<string?>("--server")
-            { Description = "Address of a running server, which says what is loaded there and what it costs (default: this machine's, on " +
-            "the port of the settings)." };
+        {
+            Description = "Address of a running server, which says what is loaded there and what it costs (default: this machine's, on " +
+            "the port of the settings)."
+        };
         var list = new Command("list",
             "List the models of this installation with what a running server has loaded of them, and the folders that cannot be used " +
             "with the reason.") { server, ModelsCommand.Json };
@@ -29,8 +31,17 @@ internal static class ModelsListCommands
             var there = await RunningModels.AskAsync(options, parsed.GetValue(server), cancel).ConfigureAwait(false);
             using var passthrough = new PassthroughModel();
             if (parsed.GetValue(ModelsCommand.Json))
-                ModelsCommand.Print(rows.Select(r => new { r.Manifest?.Id, r.Manifest?.Version, r.Manifest?.Title, r.Manifest?.Licence,
-                    Looks = r.Manifest?.Looks.Length, Server = there.Of(r.Manifest?.Id), r.Folder, Wrong = r.Complaint })
+                ModelsCommand.Print(rows.Select(r => new
+                {
+                    r.Manifest?.Id,
+                    r.Manifest?.Version,
+                    r.Manifest?.Title,
+                    r.Manifest?.Licence,
+                    Looks = r.Manifest?.Looks.Length,
+                    Server = there.Of(r.Manifest?.Id),
+                    r.Folder,
+                    Wrong = r.Complaint
+                })
                     .Append(new
                     {
                         Id = (string?)passthrough.Info.Id,

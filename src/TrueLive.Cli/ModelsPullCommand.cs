@@ -16,12 +16,21 @@ internal static partial class ModelsPullCommand
 {
     private const string Runtime = "gpu-runtime";
 
-    private static readonly Argument<string> Source = new("source") { Description = "A short name of 'truelive models list', "
-        + "org/name[@revision] on the hub, a folder that an exporter wrote, or gpu-runtime (docs/gpu.md)." };
-    private static readonly Option<bool> Accept = new("--accept-licence") { Description = "Accept the licence that the hub states, "
-        + "without being asked." };
-    private static readonly Option<string?> Network = new("--file") { Description = "The ONNX file, where there are several; of "
-        + "gpu-runtime, the package that was downloaded elsewhere." };
+    private static readonly Argument<string> Source = new("source")
+    {
+        Description = "A short name of 'truelive models list', "
+        + "org/name[@revision] on the hub, a folder that an exporter wrote, or gpu-runtime (docs/gpu.md)."
+    };
+    private static readonly Option<bool> Accept = new("--accept-licence")
+    {
+        Description = "Accept the licence that the hub states, "
+        + "without being asked."
+    };
+    private static readonly Option<string?> Network = new("--file")
+    {
+        Description = "The ONNX file, where there are several; of "
+        + "gpu-runtime, the package that was downloaded elsewhere."
+    };
     private static readonly Option<string?> Id = new("--id") { Description = "Short name for the model: a-z, 0-9 and -." };
 
     public static Command Make()

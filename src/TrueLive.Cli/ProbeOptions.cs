@@ -10,26 +10,28 @@ namespace TrueLive.Cli;
 internal sealed class ProbeOptions
 {
     private readonly Option<string> _profile = new("--profile")
-        { Description = "glance (half a minute at most), quick (about 3 minutes), standard (14) or deep (40).",
-        DefaultValueFactory = _ => "quick" };
+    {
+        Description = "glance (half a minute at most), quick (about 3 minutes), standard (14) or deep (40).",
+        DefaultValueFactory = _ => "quick"
+    };
     private readonly Option<string?> _seed = new("--seed") { Description = "Secret seed, 64 hexadecimal digits or any text [a new one]." };
     private readonly Option<string?> _out = new("--out") { Description = "Folder for the report [probe-DATE-TIME]." };
     private readonly Option<bool> _resume = new("--resume") { Description = "Go on with the run that ended early in the folder of --out." };
     private readonly Option<bool> _safe = new("--safe")
-        { Description = "Weak codes, no flashing object, no cuts: for runs that people watch." };
+    { Description = "Weak codes, no flashing object, no cuts: for runs that people watch." };
     private readonly Option<string> _size = new("--size")
-        { Description = "Size of the picture that is sent.", DefaultValueFactory = _ => "640x360" };
+    { Description = "Size of the picture that is sent.", DefaultValueFactory = _ => "640x360" };
     private readonly Option<string?> _promptA = new("--prompt-a")
-        { Description = "First prompt; should look very different from the second." };
+    { Description = "First prompt; should look very different from the second." };
     private readonly Option<string?> _promptB = new("--prompt-b") { Description = "Second prompt." };
     private readonly Option<string[]> _claim = new("--claim")
-        { Description = "What the vendor says, as METRIC=TEXT or METRIC=TEXT;SOURCE, printed beside what was measured." };
+    { Description = "What the vendor says, as METRIC=TEXT or METRIC=TEXT;SOURCE, printed beside what was measured." };
     private readonly Option<string[]> _require = new("--require")
-        { Description = $"Requirement file or preset: {string.Join(", ", RequirementPresets.Names)}." };
+    { Description = $"Requirement file or preset: {string.Join(", ", RequirementPresets.Names)}." };
     private readonly Option<int> _threads = new("--threads") { Description = "Threads of the analysis.", DefaultValueFactory = _ => 2 };
 
     public Option<string> Progress { get; } = new("--progress")
-        { Description = "auto, plain, json (one line per update on standard output) or off.", DefaultValueFactory = _ => "auto" };
+    { Description = "auto, plain, json (one line per update on standard output) or off.", DefaultValueFactory = _ => "auto" };
 
     public ProbeOptions() => Progress.AcceptOnlyFromAmong("auto", "plain", "json", "off");
 

@@ -15,22 +15,24 @@ internal static class ProbeSelftestCommand
     public static Command Make()
     {
         var full = new Option<bool>("--full")
-            { Description = "20 seeds x all simulators x 6 looks and 300 null runs (hours; goes on where it stopped)." };
+        { Description = "20 seeds x all simulators x 6 looks and 300 null runs (hours; goes on where it stopped)." };
         var seeds = new Option<int?>("--seeds") { Description = "Seeds per simulator and look [1, with --full 20]." };
         var first = new Option<int>("--first-seed") { Description = "Number of the first seed.", DefaultValueFactory = _ => 6001 };
         var systems = new Option<string[]>("--system") { Description = "Simulators [all].", AllowMultipleArgumentsPerToken = true };
         var looks = new Option<string[]>("--look")
-            { Description = $"Looks [poster; with --full the six that nothing was tuned on]: {string.Join(", ", Look.ByName.Keys)}.",
-            AllowMultipleArgumentsPerToken = true };
+        {
+            Description = $"Looks [poster; with --full the six that nothing was tuned on]: {string.Join(", ", Look.ByName.Keys)}.",
+            AllowMultipleArgumentsPerToken = true
+        };
         var nulls = new Option<int?>("--nulls") { Description = "Null runs per kind of footage [20, with --full 300]." };
         var footage = new Option<FileInfo[]>("--footage")
-            { Description = "Recordings with natural motion for null runs.", AllowMultipleArgumentsPerToken = true };
+        { Description = "Recordings with natural motion for null runs.", AllowMultipleArgumentsPerToken = true };
         var threads = new Option<int?>("--threads") { Description = "Runs at the same time [1, with --webrtc 3]." };
         var file = new Option<string?>("--results") { Description = "Results file, one JSON line per run; the test goes on from it." };
         var sum = new Option<bool>("--sum") { Description = "Run nothing; sum up what the results file holds." };
         var reports = new Option<string?>("--reports") { Description = "Folder for a whole report of each run." };
         var webrtc = new Option<bool>("--webrtc")
-            { Description = "Ten misbehaving servers behind real WebRTC instead, quick profile (about 12 minutes of a quiet machine)." };
+        { Description = "Ten misbehaving servers behind real WebRTC instead, quick profile (about 12 minutes of a quiet machine)." };
         var glances = new Option<int?>("--glances") { Description = "So many glances at each simulator instead, looks in turn." };
         var report = new Option<string?>("--write") { Description = "Markdown file for the measured figures." };
         var selftest = new Command("selftest", "Measure simulators of known nature and say how often the probe is right.")

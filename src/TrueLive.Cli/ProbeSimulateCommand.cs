@@ -9,7 +9,7 @@ internal static class ProbeSimulateCommand
     public static Command Make()
     {
         var kind = new Argument<string>("kind")
-            { Description = string.Join(", ", LiveBehaviour.All.Select(b => $"{b.Name} (right: {string.Join(" or ", b.Accepts)})")) + "." };
+        { Description = string.Join(", ", LiveBehaviour.All.Select(b => $"{b.Name} (right: {string.Join(" or ", b.Accepts)})")) + "." };
         kind.AcceptOnlyFromAmong([.. LiveBehaviour.All.Select(b => b.Name)]);
         var port = new Option<int>("--port") { Description = "Port [a free one]." };
         var simulate = new Command("simulate",

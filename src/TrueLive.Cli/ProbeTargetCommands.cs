@@ -21,13 +21,15 @@ internal static class ProbeTargetCommands
     public static Command Page(ProbeOptions shared)
     {
         var file = new Argument<string>("file")
-            { Description = "Adapter script: exports connect(stream, probe), perhaps prompt(text). Ready ones are in samples/probe." };
+        { Description = "Adapter script: exports connect(stream, probe), perhaps prompt(text). Ready ones are in samples/probe." };
         var variable = new Option<string[]>("--var")
-            { Description = "NAME=VALUE for the adapter (probe.variables.NAME); keys come from the environment variables that it names." };
+        { Description = "NAME=VALUE for the adapter (probe.variables.NAME); keys come from the environment variables that it names." };
         var browser = new Option<string>("--browser") { Description = "Chromium.", DefaultValueFactory = _ => "chromium" };
         var bare = new Option<bool>("--no-sandbox")
-            { Description = "Run Chromium without its sandbox, which it does not have for root: for pages that you trust with " +
-            "this machine." };
+        {
+            Description = "Run Chromium without its sandbox, which it does not have for root: for pages that you trust with " +
+            "this machine."
+        };
         var patience = ConnectSeconds(60);
         return Live(shared, "page", "Any system that a browser can reach, through an adapter script.",
             [file, variable, browser, bare, patience], parsed =>
@@ -57,7 +59,7 @@ internal static class ProbeTargetCommands
         var url = new Argument<string>("url") { Description = isTrueLive ? "Address of the server." : "WHIP endpoint." };
         var key = new Option<string?>("--bearer-env") { Description = "Environment variable that holds the bearer token." };
         var insert = new Option<double>("--insert-delay")
-            { Description = "Milliseconds for which each frame that comes back is held: a known difference to check the probe by." };
+        { Description = "Milliseconds for which each frame that comes back is held: a known difference to check the probe by." };
         var reach = new Option<WhipReach>("--reach")
         {
             Description = "How far the server may lead the probe: any; host, the server itself and public addresses; public, public " +

@@ -34,7 +34,7 @@ internal static class ServeCommand
         Command command, string use = OptionUse.Serve)
     {
         var config = new Option<string?>("--config")
-            { Description = "YAML file with settings (default: truelive.yaml here, if there is one)." };
+        { Description = "YAML file with settings (default: truelive.yaml here, if there is one)." };
         command.Options.Add(config);
         var flags = new List<(OptionKey Key, Option Option)>();
         foreach (var key in OptionsReader.Keys.Where(k => k.Use == use || k.Use == OptionUse.Both))

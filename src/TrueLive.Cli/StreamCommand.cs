@@ -76,8 +76,11 @@ internal static class StreamCommand
         {
             var settings = new LocalStreamSettings(parsed.GetValue(Source)!, parsed.GetValue(Out) ?? [])
             {
-                Prompt = parsed.GetValue(PromptText), Strength = parsed.GetValue(Strength), Loop = parsed.GetValue(Loop),
-                EndOnLoss = parsed.GetValue(OnLoss) == "end", BitrateKbps = parsed.GetValue(Bitrate),
+                Prompt = parsed.GetValue(PromptText),
+                Strength = parsed.GetValue(Strength),
+                Loop = parsed.GetValue(Loop),
+                EndOnLoss = parsed.GetValue(OnLoss) == "end",
+                BitrateKbps = parsed.GetValue(Bitrate),
                 KeyframeSeconds = parsed.GetValue(Keyframes),
             };
             stream = await LocalStream.BeginAsync(app.Services, settings, stop.Token).ConfigureAwait(false);

@@ -27,7 +27,7 @@ public sealed class ClipDatabase : IAsyncDisposable
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
         var connection = new SqliteConnectionStringBuilder
-            { DataSource = path, Cache = SqliteCacheMode.Private, DefaultTimeout = 30 }.ToString();
+        { DataSource = path, Cache = SqliteCacheMode.Private, DefaultTimeout = 30 }.ToString();
         var database = new ClipDatabase(connection, null) { Description = $"SQLite {path}" };
         await database.MigrateAsync(cancel).ConfigureAwait(false);
         return database;
@@ -38,7 +38,7 @@ public sealed class ClipDatabase : IAsyncDisposable
     {
         var named = new NpgsqlConnectionStringBuilder(connectionString);
         var database = new ClipDatabase(null, NpgsqlDataSource.Create(connectionString))
-            { Description = $"PostgreSQL {named.Host}/{named.Database}" };
+        { Description = $"PostgreSQL {named.Host}/{named.Database}" };
         try
         {
             await database.MigrateAsync(cancel).ConfigureAwait(false);

@@ -31,7 +31,8 @@ public static class ControlNode
         await ControlCluster.AddAsync(builder, options, cancel).ConfigureAwait(false);
         var services = builder.Services;
         services.AddSingleton(p => new Gate(options, p.GetRequiredService<ApiKeyRing>(), p.GetRequiredService<SignedLinks>(),
-            p.GetRequiredService<FailedKeys>()) { LeavesLinksToWorkers = true });
+            p.GetRequiredService<FailedKeys>())
+        { LeavesLinksToWorkers = true });
         services.AddHttpForwarder();
         services.AddSingleton<JoinKeys>().AddSingleton<WorkerRoutes>().AddSingleton<WorkerLinks>().AddSingleton<SessionPlaces>()
             .AddSingleton<FrontDoor>();

@@ -89,7 +89,8 @@ public static partial class ModelFolder
             foreach (var name in layout.Files)
                 Copy(Content(folder, name), Path.Combine(partial, layout.PlaceOf(name)));
             ManifestDraft.Write(partial, new ModelDraft(id, "1", Path.GetFileName(folder), $"Imported from {Path.GetFileName(folder)}.",
-                "not stated") { Network = Placed(layout) }, ModelTrust.Given);
+                "not stated")
+            { Network = Placed(layout) }, ModelTrust.Given);
         });
     }
 
@@ -98,7 +99,9 @@ public static partial class ModelFolder
             $"From {plan.Repository.Id}; the manifest was derived.",
         plan.Licence.Length > 0 ? plan.Licence : "not stated")
     {
-        Network = Placed(plan.Layout), Steps = plan.Known?.Steps, LatentScale = plan.Known?.LatentScale,
+        Network = Placed(plan.Layout),
+        Steps = plan.Known?.Steps,
+        LatentScale = plan.Known?.LatentScale,
     };
 
     private static string? Placed(RepositoryLayout layout) => layout.Network is { } network ? layout.PlaceOf(network) : null;

@@ -50,8 +50,12 @@ public static class ManifestDraft
 
     private static JsonObject Head(ModelDraft draft) => new()
     {
-        ["schema"] = "truelive-model/1", ["id"] = draft.Id, ["version"] = draft.Version, ["title"] = draft.Title,
-            ["description"] = draft.Description, ["licence"] = draft.Licence,
+        ["schema"] = "truelive-model/1",
+        ["id"] = draft.Id,
+        ["version"] = draft.Version,
+        ["title"] = draft.Title,
+        ["description"] = draft.Description,
+        ["licence"] = draft.Licence,
     };
 
     // Distilled models need few steps and no guidance; without it the others would hardly follow a prompt.
@@ -61,8 +65,11 @@ public static class ManifestDraft
         var sample = unet.Inputs.FirstOrDefault(i => i.Name == "sample")?.Shape ?? [];
         var consistency = unet.Inputs.Any(i => i.Name == "timestep_cond");
         var fixedSize = sample is [_, _, > 0, > 0];
-        var diffusion = new JsonObject { ["steps"] = new JsonArray([.. (draft.Steps ?? (consistency ? [32, 45] : [14, 21, 28, 35, 42]))
-            .Select(s => JsonValue.Create(s))]) };
+        var diffusion = new JsonObject
+        {
+            ["steps"] = new JsonArray([.. (draft.Steps ?? (consistency ? [32, 45] : [14, 21, 28, 35, 42]))
+            .Select(s => JsonValue.Create(s))])
+        };
         if (draft.Steps is null && !consistency)
             (diffusion["guidance"], diffusion["guidance_scale"]) = ("full", 7.5);
         if (draft.LatentScale is { } scale)
@@ -143,8 +150,13 @@ public static class ManifestDraft
     private static string? Layout(OnnxTensor tensor) => TypeOf(tensor) is null ? null
         : tensor.Shape switch { [_, 3, _, not 3] => "nchw", [_, _, _, 3] => "nhwc", _ => null };
 
-    private static string? TypeOf(OnnxTensor tensor) => tensor.Type switch { Float => "float32", Half => "float16", Uint8 => "uint8",
-        _ => null };
+    private static string? TypeOf(OnnxTensor tensor) => tensor.Type switch
+    {
+        Float => "float32",
+        Half => "float16",
+        Uint8 => "uint8",
+        _ => null
+    };
 
     private static string Words(OnnxTensor tensor) =>
         $"'{(tensor.Name.Length > 60 ? tensor.Name[..60] : tensor.Name)}' [{string.Join(", ", tensor.Shape.Take(8))}]";

@@ -64,8 +64,14 @@ internal sealed partial class WorkerStream
             _next = new SharedFrames(PackedPicture.BytesOf(format, Width, Height), 1 + ready.Gives);
             (_here, _session, _isOpen, _wrong) = (new Here(run, socket, session, _next, format), session, false, false);
             Await(Awaited.Opened, OpenLimit);
-            socket.Send(new ToWorker("open") { Session = session, Width = Width, Height = Height, Slots = _next.Slots,
-                Stride = _next.Stride }, _next.File);
+            socket.Send(new ToWorker("open")
+            {
+                Session = session,
+                Width = Width,
+                Height = Height,
+                Slots = _next.Slots,
+                Stride = _next.Stride
+            }, _next.File);
         }
     }
 

@@ -28,7 +28,7 @@ internal sealed class IncomingVideo : IDisposable
 {
     private const byte RtxPayloadType = 97;
     private static readonly TransportDescription Local = new()
-        { IceUfrag = "abcd", IcePassword = "0123456789abcdef012345", Fingerprint = "sha-256 00:11" };
+    { IceUfrag = "abcd", IcePassword = "0123456789abcdef012345", Fingerprint = "sha-256 00:11" };
 
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
     private readonly FramePool _pool = new("incoming video");

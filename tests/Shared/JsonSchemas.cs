@@ -13,7 +13,7 @@ namespace TrueLive.Tests.Shared;
 internal static class JsonSchemas
 {
     private static readonly JsonSerializerOptions Written = new()
-        { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>A checked-in schema.</summary>
     public static JsonNode Read(string name) => JsonNode.Parse(File.ReadAllText(PathOf(name)))!;

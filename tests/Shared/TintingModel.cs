@@ -11,7 +11,7 @@ internal sealed class TintingModel(Chunk chunk, Action? work = null) : IVideoMod
     private readonly FramePool _pool = new("tinting", 64);
 
     public ModelInfo Info { get; } = new("tinting", "1", "Tinting", "Tints.", true, false, new ModelSizes(16, 4096, 2), [])
-        { Chunk = chunk };
+    { Chunk = chunk };
 
     public PromptReading Read(string text) => PromptReading.Empty;
 

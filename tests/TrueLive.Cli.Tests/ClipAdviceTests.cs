@@ -12,7 +12,7 @@ public sealed class ClipAdviceTests : IDisposable
     private async Task<(int Code, string Said)> RunAsync(string file, string command)
     {
         using var process = Process.Start(new ProcessStartInfo(file, command.Split('|'))
-            { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _home })!;
+        { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _home })!;
         var said = await Task.WhenAll(process.StandardOutput.ReadToEndAsync(Cancel), process.StandardError.ReadToEndAsync(Cancel));
         await process.WaitForExitAsync(Cancel);
         return (process.ExitCode, string.Concat(said));

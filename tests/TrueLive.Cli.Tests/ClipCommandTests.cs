@@ -28,7 +28,7 @@ public sealed class ClipCommandTests : IDisposable
     private Process Start(string file, params string[] arguments)
     {
         var start = new ProcessStartInfo(file, arguments)
-            { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _home };
+        { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _home };
         start.Environment["XDG_DATA_HOME"] = _home;
         return Process.Start(start)!;
     }

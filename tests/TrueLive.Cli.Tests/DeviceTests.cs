@@ -59,7 +59,9 @@ public sealed class DeviceTests : IDisposable
     {
         var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "truelive.dll"), .. arguments])
         {
-            RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _home,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = _home,
         };
         (start.Environment["XDG_DATA_HOME"], start.Environment["CUDA_PATH"]) = (_home, Path.Combine(_home, "cuda"));
         using var process = Process.Start(start)!;

@@ -82,7 +82,9 @@ public sealed class ModelsPullTests : IDisposable
     {
         var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "models", .. arguments])
         {
-            RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _home,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = _home,
         };
         (start.Environment["XDG_DATA_HOME"], start.Environment["HF_HOME"], start.Environment["HF_ENDPOINT"]) = (_home,
             Path.Combine(_home, "hf"), hub.Address.ToString());

@@ -57,7 +57,7 @@ public sealed class NamedPictureTests : IDisposable
     private async Task<(int Code, string Error)> RunAsync(string file, params string[] arguments)
     {
         var start = new ProcessStartInfo(file, arguments)
-            { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _home };
+        { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _home };
         start.Environment["XDG_DATA_HOME"] = _home;
         using var process = Process.Start(start)!;
         var (output, error) = (process.StandardOutput.ReadToEndAsync(Cancel), process.StandardError.ReadToEndAsync(Cancel));

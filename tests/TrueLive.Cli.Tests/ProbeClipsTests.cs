@@ -16,7 +16,7 @@ public sealed class ProbeClipsTests : IDisposable
     private Process Start(string file, string[] arguments, params (string Name, string Value)[] environment)
     {
         var start = new ProcessStartInfo(file, arguments)
-            { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _home };
+        { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _home };
         foreach (var (name, value) in environment)
             start.Environment[name] = value;
         return Process.Start(start)!;

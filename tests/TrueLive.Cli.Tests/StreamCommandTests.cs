@@ -71,8 +71,10 @@ public sealed class StreamCommandTests : IDisposable
     {
         using var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "truelive.dll"), .. line])
         {
-            RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _folder,
-                Environment = { ["XDG_DATA_HOME"] = Path.Combine(_folder, "data") },
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = _folder,
+            Environment = { ["XDG_DATA_HOME"] = Path.Combine(_folder, "data") },
         })!;
         var said = new StringBuilder();
         void Heard(string? text)

@@ -56,7 +56,7 @@ public sealed class WorkerTutorialTests : IDisposable
     private async Task<string> RunAsync(string program, string[] arguments)
     {
         var start = new ProcessStartInfo(program, arguments)
-            { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _folder };
+        { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _folder };
         start.Environment["XDG_DATA_HOME"] = _folder;
         using var process = Process.Start(start)!;
         var errors = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);

@@ -60,7 +60,7 @@ public sealed class PostgresServer : IAsyncLifetime
     private static async Task RunAsync(string file, params string[] arguments)
     {
         using var process = Process.Start(new ProcessStartInfo(file, arguments)
-            { WorkingDirectory = "/tmp", RedirectStandardOutput = true })!;
+        { WorkingDirectory = "/tmp", RedirectStandardOutput = true })!;
         await process.WaitForExitAsync();
         if (process.ExitCode != 0)
             throw new InvalidOperationException($"{file} {string.Join(' ', arguments)} ended with {process.ExitCode}.");

@@ -82,7 +82,7 @@ public sealed class ModelSettingsTests(Browser browser)
         // The command line says the same of them.
         using var list = Process.Start(new ProcessStartInfo("dotnet",
             [Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "models", "list", "--server", address, "--json"])
-            { RedirectStandardOutput = true })!;
+        { RedirectStandardOutput = true })!;
         var said = await list.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await list.WaitForExitAsync(TestContext.Current.CancellationToken);
         var models = JsonNode.Parse(said)!.AsArray();

@@ -24,7 +24,7 @@ public sealed class PageScriptsTests
     private static async Task NodeAsync(string[] arguments)
     {
         using var node = Process.Start(new ProcessStartInfo("node", arguments)
-            { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        { RedirectStandardOutput = true, RedirectStandardError = true })!;
         var errors = node.StandardError.ReadToEndAsync(Cancel);
         var output = await node.StandardOutput.ReadToEndAsync(Cancel);
         await node.WaitForExitAsync(Cancel);

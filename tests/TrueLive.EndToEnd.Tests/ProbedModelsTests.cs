@@ -60,15 +60,22 @@ public sealed class ProbedModelsTests
         try
         {
             await using var app = TrueLiveServer.Build(
-                new ServerOptions { Port = 0, WebrtcPort = 0, LogLevel = "Error", Clips = false, MaxSessions = 1,
-                    DataFolder = Path.Combine(folder, "data") }, new ModelStore([model]));
+                new ServerOptions
+                {
+                    Port = 0,
+                    WebrtcPort = 0,
+                    LogLevel = "Error",
+                    Clips = false,
+                    MaxSessions = 1,
+                    DataFolder = Path.Combine(folder, "data")
+                }, new ModelStore([model]));
             await app.StartAsync(Cancel);
             var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
             string[] words = ["probe", "truelive", address, "--size", "256x144", "--profile", profile, "--progress", "plain", "--out",
                 Path.Combine(folder, "report")];
             using var probe = Process.Start(new ProcessStartInfo("dotnet",
                 [Path.Combine(AppContext.BaseDirectory, "truelive.dll"), .. words])
-                { RedirectStandardError = true, RedirectStandardOutput = true })!;
+            { RedirectStandardError = true, RedirectStandardOutput = true })!;
             var said = Task.WhenAll(probe.StandardOutput.ReadToEndAsync(Cancel), probe.StandardError.ReadToEndAsync(Cancel));
             await probe.WaitForExitAsync(Cancel);
             TestContext.Current.TestOutputHelper?.WriteLine(string.Join('\n', await said));

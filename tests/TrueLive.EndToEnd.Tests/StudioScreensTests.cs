@@ -58,7 +58,7 @@ public sealed class StudioScreensTests(Browser browser, Studio studio)
             foreach (var theme in new[] { ColorScheme.Dark, ColorScheme.Light })
             {
                 await page.Page.EmulateMediaAsync(new PageEmulateMediaOptions
-                    { ColorScheme = theme, ReducedMotion = ReducedMotion.Reduce });
+                { ColorScheme = theme, ReducedMotion = ReducedMotion.Reduce });
                 foreach (var (width, height) in new[] { Sizes[0], Sizes[2] })
                 {
                     await page.Page.SetViewportSizeAsync(width, height);

@@ -31,7 +31,8 @@ internal sealed class RedisServer : IDisposable
         var process = Process.Start(new ProcessStartInfo(
             "redis-server", ["--port", $"{_port}", "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--daemonize", "no"])
         {
-            RedirectStandardOutput = true, WorkingDirectory = Path.GetTempPath(),
+            RedirectStandardOutput = true,
+            WorkingDirectory = Path.GetTempPath(),
         })!;
         // It says little more after this, so nobody needs to read on.
         while (process.StandardOutput.ReadLine() is { } line && !line.Contains("accept connections", StringComparison.Ordinal)) { }

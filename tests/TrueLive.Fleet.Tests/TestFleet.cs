@@ -57,8 +57,14 @@ public sealed class TestFleet : IAsyncLifetime
     {
         var options = new ServerOptions
         {
-            Port = 0, WebrtcPort = 0, LogLevel = "Warning", DataFolder = Path.Combine(_folder, name), Size = "64x64", MaxSessions = Places,
-                Join = Door.ToString().TrimEnd('/'), JoinKey = NewJoinKey(name),
+            Port = 0,
+            WebrtcPort = 0,
+            LogLevel = "Warning",
+            DataFolder = Path.Combine(_folder, name),
+            Size = "64x64",
+            MaxSessions = Places,
+            Join = Door.ToString().TrimEnd('/'),
+            JoinKey = NewJoinKey(name),
         };
         change?.Invoke(options);
         return await RunAsync(TrueLiveServer.Build(options, new ModelStore([new PassthroughModel()])));

@@ -169,9 +169,14 @@ internal static class Seeds
             var clock = new Clock(TimeProvider.System);
             var now = clock.Now;
             using var session = new RtpSession(offer.Complete(answer), new RtpSessionOptions(), clock, now);
-            session.SendVideo(new EncodedFrame { Codec = codec,
-                Data = codec == VideoCodec.H264 ? AccessUnit : [0x10, .. Enumerable.Repeat((byte)7, 2500)], RtpTime = 3000, KeyFrame = true,
-                Colour = new ColourSpace(ColourMatrix.Bt709, true) }, now);
+            session.SendVideo(new EncodedFrame
+            {
+                Codec = codec,
+                Data = codec == VideoCodec.H264 ? AccessUnit : [0x10, .. Enumerable.Repeat((byte)7, 2500)],
+                RtpTime = 3000,
+                KeyFrame = true,
+                Colour = new ColourSpace(ColourMatrix.Bt709, true)
+            }, now);
             session.SendAudio([0x78, 1, 2, 3], 960, now);
             session.Tick(now + TimeSpan.FromSeconds(1));
             session.SendBye(now + TimeSpan.FromSeconds(1));

@@ -24,8 +24,12 @@ public sealed class HostileHubTests
     public async Task A_name_outside_of_its_folder_is_refused_before_anything_is_downloaded(string name)
     {
         await using var hub = await OneFileAsync();
-        hub.Bend = listing => listing["siblings"]!.AsArray().Add(new JsonObject { ["rfilename"] = name, ["size"] = 10,
-            ["blobId"] = StandInHub.Commit });
+        hub.Bend = listing => listing["siblings"]!.AsArray().Add(new JsonObject
+        {
+            ["rfilename"] = name,
+            ["size"] = 10,
+            ["blobId"] = StandInHub.Commit
+        });
         using var puller = new Puller(hub.Address);
         var words = await puller.RefusedAsync();
         Assert.Contains("would not lie in its folder", words, StringComparison.Ordinal);

@@ -16,8 +16,14 @@ internal sealed class Puller : IDisposable
     {
         (_guest, _time, Home) = (home is not null, time ?? TimeProvider.System, home
             ?? Directory.CreateTempSubdirectory("truelive-hub-").FullName);
-        Variables = new() { ["HF_ENDPOINT"] = hub?.ToString(), ["HF_HOME"] = Path.Combine(Home, "hf"), ["HF_TOKEN"] = token,
-            ["HF_HUB_OFFLINE"] = offline ? "1" : null, ["HOME"] = Home };
+        Variables = new()
+        {
+            ["HF_ENDPOINT"] = hub?.ToString(),
+            ["HF_HOME"] = Path.Combine(Home, "hf"),
+            ["HF_TOKEN"] = token,
+            ["HF_HUB_OFFLINE"] = offline ? "1" : null,
+            ["HOME"] = Home
+        };
     }
 
     public Dictionary<string, string?> Variables { get; }

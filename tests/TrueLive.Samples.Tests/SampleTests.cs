@@ -112,7 +112,7 @@ public sealed class SampleTests : IDisposable
     public async Task A_WHIP_client_gets_pictures_and_sound_back_from_a_server_with_the_model_in_code()
     {
         await using var app = ModelInCode.Program.Build(new ServerOptions
-            { Port = 0, WebrtcPort = 0, DataFolder = _folder, Clips = false, LogLevel = "Warning" });
+        { Port = 0, WebrtcPort = 0, DataFolder = _folder, Clips = false, LogLevel = "Warning" });
         await app.StartAsync(Cancel);
         var said = Channel.CreateUnbounded<string>();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);

@@ -188,7 +188,7 @@ public sealed class WorkerTests
         using var session = worker.Model.CreateSession(64, 48);
         Assert.Equal(1 + 20, Luma(worker, session));
         var prompt = TestWorker.Prompt("ink", 1) with
-            { Values = worker.Values(("dark", "true"), ("level", "4"), ("note", "ab"), ("word", "none")) };
+        { Values = worker.Values(("dark", "true"), ("level", "4"), ("note", "ab"), ("word", "none")) };
         Assert.Equal(4 + 100 + 40 + 2 + 3, Luma(worker, session, prompt));
         Assert.Equal(4 + 40 + 2 + 3, Luma(worker, session,
             prompt with { Revision = 2, Values = worker.Values(("level", "4"), ("note", "ab"), ("word", "none")) }));

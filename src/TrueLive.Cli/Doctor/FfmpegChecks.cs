@@ -63,7 +63,7 @@ internal static class FfmpegChecks
         try
         {
             using var process = Process.Start(new ProcessStartInfo(program, arguments)
-                { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            { RedirectStandardOutput = true, RedirectStandardError = true })!;
             try
             {
                 var errors = process.StandardError.ReadToEndAsync(limit.Token);

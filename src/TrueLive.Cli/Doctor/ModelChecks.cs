@@ -48,16 +48,24 @@ internal sealed class ModelChecks(ServerOptions options, TimeProvider time) : ID
         {
             var trial = new ServerOptions
             {
-                Port = 0, WebrtcPort = 0, DataFolder = folder.FullName, Clips = false, LogLevel = "None",
-                Size = options.Size, ModelThreads = options.ModelThreads, TargetRate = options.TargetRate,
+                Port = 0,
+                WebrtcPort = 0,
+                DataFolder = folder.FullName,
+                Clips = false,
+                LogLevel = "None",
+                Size = options.Size,
+                ModelThreads = options.ModelThreads,
+                TargetRate = options.TargetRate,
                 MaxSessions = options.MaxSessions,
             };
             await using var app = TrueLiveServer.Build(trial, new ModelStore([model]), time);
             _chosen = null;
             await app.StartAsync(limit.Token).ConfigureAwait(false);
             using var http = new HttpClient
-                { BaseAddress =
-                new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First()) };
+            {
+                BaseAddress =
+                new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First())
+            };
             while (!(await http.GetAsync("/readyz", limit.Token).ConfigureAwait(false)).IsSuccessStatusCode)
                 await Task.Delay(Poll, time, limit.Token).ConfigureAwait(false);
             using var answer = JsonDocument.Parse(await http.GetStringAsync("/v1/capabilities", limit.Token).ConfigureAwait(false));

@@ -58,7 +58,7 @@ public sealed class ClipRender(IModelSession session, ImmutableArray<(TimeSpan A
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var decoded = Channel.CreateBounded<VideoFrame>(new BoundedChannelOptions(QueueFrames)
-            { SingleReader = true, SingleWriter = true });
+        { SingleReader = true, SingleWriter = true });
         var stepped = Channel.CreateBounded<MadeFrame>(new BoundedChannelOptions(QueueFrames) { SingleReader = true, SingleWriter = true });
         var before = FramesDone;
         var ended = false;

@@ -167,7 +167,7 @@ public sealed partial class InteractiveClip : IAsyncDisposable
                 };
                 if (_next is { } waiting)
                     superseded = _revisions[waiting.Revision.Number] = _revisions[waiting.Revision.Number] with
-                        { State = RevisionState.Superseded };
+                    { State = RevisionState.Superseded };
                 _revisions[revision.Number] = revision;
                 _next = (revision, schedule, _time.GetTimestamp());
             }
@@ -277,7 +277,7 @@ public sealed partial class InteractiveClip : IAsyncDisposable
                     // A chunked model needs the whole chunk that holds the playhead; chunks count from the clip's first frame.
                     sessions.Coarse.Reset();
                     var pass = new Pass(this, sessions.Coarse, RevisionPass.Preview, revision, cues, holds, _stop.Token)
-                        { Only = playhead };
+                    { Only = playhead };
                     var chunk = playhead - (playhead - first) % takes;
                     for (var i = chunk; i < Math.Min(chunk + takes, end) && !Overtaken; i++)
                         pass.Take(i);

@@ -46,7 +46,7 @@ public static class Bubblewrap
         try
         {
             using var process = Process.Start(new ProcessStartInfo(command[0], command.Skip(1))
-                { RedirectStandardError = true, RedirectStandardOutput = true })!;
+            { RedirectStandardError = true, RedirectStandardOutput = true })!;
             process.StandardError.ReadToEnd();
             process.WaitForExit();
             return process.ExitCode == 0;

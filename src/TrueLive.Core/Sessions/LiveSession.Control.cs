@@ -96,8 +96,12 @@ public sealed partial class LiveSession
         Epoch = now.Epoch + 1,
         Prompt = model == now.Model
             ? now.Prompt
-            : now.Prompt with { Revision = now.Prompt.Revision + 1, Reading = model.Read(now.Prompt.Text),
-            Values = now.Prompt.Values.For(model.Info.Parameters) },
+            : now.Prompt with
+            {
+                Revision = now.Prompt.Revision + 1,
+                Reading = model.Read(now.Prompt.Text),
+                Values = now.Prompt.Values.For(model.Info.Parameters)
+            },
     });
 
     /// <summary>Forgets the model's memory: a new epoch that begins with a first step.</summary>

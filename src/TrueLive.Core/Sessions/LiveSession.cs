@@ -67,7 +67,7 @@ public sealed partial class LiveSession : IDisposable
     /// <summary>Figures at this moment.</summary>
     public SessionStats Stats => _counters.Snapshot(
         State == SessionState.Live && !Settings.Paused ? _options.PromisedRate : 0, Settings.Model.Info.Chunk, _timeline.Interval) with
-            { Away = _away };
+    { Away = _away };
 
     /// <summary>Totals so far, for the log line at the session's end.</summary>
     public SessionSummary Summary => _counters.Summary();

@@ -74,7 +74,7 @@ public sealed unsafe class VideoDecoder : IDisposable
         _input.AsSpan(encoded.Data.Length, Padding).Clear();
         fixed (byte* data = _input)
             _packet->Data = data;
-            (_packet->Size, _packet->Stamp) = (encoded.Data.Length, encoded.RtpTime);
+        (_packet->Size, _packet->Stamp) = (encoded.Data.Length, encoded.RtpTime);
         var result = Av.SendPacket(_context, _packet);
         if (result == 0)
             result = Av.ReceiveFrame(_context, _frame);

@@ -133,9 +133,9 @@ public static class ImageSequence
 
     private static string? KindOf(string name) =>
         Path.GetFileName(name).StartsWith('.') ? null : Path.GetExtension(name).ToLowerInvariant() switch
-    {
-        ".png" => "png_pipe",
-        ".jpg" or ".jpeg" => "jpeg_pipe",
-        _ => null,
-    };
+        {
+            ".png" => "png_pipe",
+            ".jpg" or ".jpeg" => "jpeg_pipe",
+            _ => null,
+        };
 }

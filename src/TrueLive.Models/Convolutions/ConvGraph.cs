@@ -130,7 +130,7 @@ internal sealed class ConvGraph
             return false;
         _read.Add((from, inputs[0]));
         _layers.Add(new ConvLayer(from, ins, outs, kernel, (int)stride, (int)dilation, weights.Values, bias.Values)
-            { Divide = (from < 0 ? 1 : _layers[from].Divide) * (int)stride });
+        { Divide = (from < 0 ? 1 : _layers[from].Divide) * (int)stride });
         _ends.Add(output);
         _pictures[output] = _layers.Count - 1;
         return true;

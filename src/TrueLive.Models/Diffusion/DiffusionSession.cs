@@ -255,7 +255,11 @@ internal sealed partial class DiffusionSession : FolderModelSession
     }
 
     private static FrameSpec Spec(TensorBuffer tensor, float[] range) =>
-        new() { Range = range, Type = tensor.Type == Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Float16
+        new()
+        {
+            Range = range,
+            Type = tensor.Type == Microsoft.ML.OnnxRuntime.Tensors.TensorElementType.Float16
             ? TensorType.Float16
-            : TensorType.Float32 };
+            : TensorType.Float32
+        };
 }

@@ -72,8 +72,13 @@ internal sealed class NoiseSchedule
                 "is given, which is not supported");
             var (schedule, kind) = (Text("beta_schedule", "scaled_linear"), Text("prediction_type", "epsilon"));
             Require(schedule is "scaled_linear" or "linear", "beta_schedule", $"is '{schedule}'; supported are scaled_linear and linear");
-            var prediction = kind switch { "epsilon" => Prediction.Epsilon, "v_prediction" => Prediction.Velocity,
-                "sample" => Prediction.Sample, _ => (Prediction?)null };
+            var prediction = kind switch
+            {
+                "epsilon" => Prediction.Epsilon,
+                "v_prediction" => Prediction.Velocity,
+                "sample" => Prediction.Sample,
+                _ => (Prediction?)null
+            };
             Require(prediction is not null, "prediction_type", $"is '{kind}'; supported are epsilon, v_prediction and sample");
             var kept = new double[(int)steps];
             var product = 1.0;

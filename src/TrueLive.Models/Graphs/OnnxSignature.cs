@@ -44,8 +44,11 @@ internal sealed record OnnxSignature(IReadOnlyList<OnnxTensor> Inputs, IReadOnly
         var tensor = Inside(Inside(value, 2), 1);
         var type = ProtoField.Read(tensor).LastOrDefault(f => f is { Number: 1, Wire: 0 }).Value;
         var shape = ProtoField.Read(Inside(tensor, 2)).Where(f => f is { Number: 1, Wire: 2 })
-            .Select(d => ProtoField.Read(d.Bytes).LastOrDefault(f => f is { Number: 1,
-            Wire: 0 }).Value is > 0 and <= int.MaxValue and var side ? (int)side : -1);
+            .Select(d => ProtoField.Read(d.Bytes).LastOrDefault(f => f is
+            {
+                Number: 1,
+                Wire: 0
+            }).Value is > 0 and <= int.MaxValue and var side ? (int)side : -1);
         return new OnnxTensor(name, (int)Math.Min(type, int.MaxValue), [.. shape]);
     }
 

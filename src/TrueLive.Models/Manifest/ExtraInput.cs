@@ -16,7 +16,9 @@ public sealed partial record ExtraInput(string Name, float Value, string? Title 
     /// <summary>What its user may set; null without a title.</summary>
     internal ModelParameter? Parameter => Title is null ? null : new ModelParameter(Name, Title, ParameterKind.Number)
     {
-        Default = Value.ToString("R", CultureInfo.InvariantCulture), Min = Math.Round(Min, 6), Max = Math.Round(Max, 6),
+        Default = Value.ToString("R", CultureInfo.InvariantCulture),
+        Min = Math.Round(Min, 6),
+        Max = Math.Round(Max, 6),
         Step = Step is { } step ? Math.Round(step, 6) : null,
     };
 

@@ -399,8 +399,11 @@ public sealed partial record ModelManifest
     }
 
     private static bool IsPlain(PictureSpec spec) =>
-        spec is { Layout: TensorLayout.Nchw, Type: TensorType.Float32, Colour: ChannelOrder.Rgb, Range: [0, 1], Mean: [0, 0, 0],
-            Std: [1, 1, 1] };
+        spec is
+        {
+            Layout: TensorLayout.Nchw, Type: TensorType.Float32, Colour: ChannelOrder.Rgb, Range: [0, 1], Mean: [0, 0, 0],
+            Std: [1, 1, 1]
+        };
 
     private static bool IsWord(string? word) => word is { Length: >= 1 and <= 500 } && !word.Contains('\0');
 

@@ -23,7 +23,12 @@ public sealed partial record ParameterSpec(
 
     internal ModelParameter Parameter => new(Id, Title, Kind)
     {
-        Default = Text, Min = Min, Max = Max, Step = Step, Choices = [.. Choices ?? []], Live = Live,
+        Default = Text,
+        Min = Min,
+        Max = Max,
+        Step = Step,
+        Choices = [.. Choices ?? []],
+        Live = Live,
     };
 
     /// <summary>The first rule that the fields break; null when they are right.</summary>

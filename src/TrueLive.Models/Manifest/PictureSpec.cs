@@ -74,10 +74,12 @@ public record PictureSpec
 
     /// <summary>Values of black and white before mean and deviation.</summary>
     public float[] Range
-        { get => _range ?? (Type == Fallback?.Type
-        ? Fallback.Range
-        : Type switch { TensorType.Uint8 or TensorType.Int32 => [0, 255], TensorType.Int8 => [-128, 127], _ => [0, 1] }); set =>
-        _range = value; }
+    {
+        get => _range ?? (Type == Fallback?.Type
+    ? Fallback.Range
+    : Type switch { TensorType.Uint8 or TensorType.Int32 => [0, 255], TensorType.Int8 => [-128, 127], _ => [0, 1] }); set =>
+    _range = value;
+    }
 
     /// <summary>Subtracted per channel, in the model's channel order.</summary>
     public float[] Mean { get; set; } = [0, 0, 0];

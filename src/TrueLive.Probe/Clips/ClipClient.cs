@@ -22,7 +22,7 @@ internal sealed partial class ClipClient : IDisposable
     // Time spent waiting because the service limits requests, which is no part of the time that a clip takes.
     private TimeSpan _waited;
     private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, ConnectTimeout = TimeSpan.FromSeconds(10) })
-        { Timeout = Timeout.InfiniteTimeSpan };
+    { Timeout = Timeout.InfiniteTimeSpan };
 
     public ClipClient(ClipApi service, TimeProvider time, Action<string>? say = null)
     {
@@ -48,8 +48,12 @@ internal sealed partial class ClipClient : IDisposable
         using var timer = _time.CreateTimer(_ => limit.Cancel(), null, TimeSpan.FromSeconds(_service.Seconds), Timeout.InfiniteTimeSpan);
         var began = _time.GetTimestamp();
         _waited = TimeSpan.Zero;
-        var values = new Dictionary<string, string> { ["prompt"] = prompt, ["image_base64"] = imageBase64,
-            ["image"] = "data:image/png;base64," + imageBase64 };
+        var values = new Dictionary<string, string>
+        {
+            ["prompt"] = prompt,
+            ["image_base64"] = imageBase64,
+            ["image"] = "data:image/png;base64," + imageBase64
+        };
         try
         {
             var answer = await AskAsync(_service.Submit, values, limit.Token).ConfigureAwait(false);

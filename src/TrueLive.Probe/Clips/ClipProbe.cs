@@ -202,8 +202,12 @@ public static class ClipProbe
         return RunFolder.Write(options.Folder, report, plan, new Observation(), new ProbeFindings());
 
         string Answers() =>
-            (prompt.P <= 0.01, picture.P <= 0.01) switch { (true, true) => "prompt and picture", (true, _) => "the prompt",
-            _ => "the picture" };
+            (prompt.P <= 0.01, picture.P <= 0.01) switch
+            {
+                (true, true) => "prompt and picture",
+                (true, _) => "the prompt",
+                _ => "the picture"
+            };
         string State() => ended is null
             ? $"Valid run of {results.Count} jobs, evidence E4."
             : $"Incomplete run: {results.Count} of {jobs} jobs ({ended}), evidence E4.";

@@ -65,7 +65,8 @@ internal static class GlanceSelfTest
         {
             run.Advance(frames, cancel);
             return run.Seen;
-        });
+        }
+        );
     }
 
     private static (StimulusPlan Plan, Func<int, Observation> At) Unmoved(string system, string look, string label, int number,
@@ -92,6 +93,7 @@ internal static class GlanceSelfTest
                     seen.Restore(footage.Times[i] - from, footage.Features(i), footage.Change[i], footage.Midpoint[i]);
             }
             return seen;
-        });
+        }
+        );
     }
 }

@@ -15,7 +15,7 @@ namespace TrueLive.Probe.Simulation;
 public sealed class GlanceSuite(string label, IReadOnlyList<string> looks, string? file)
 {
     private static readonly JsonSerializerOptions Line = new(JsonSerializerDefaults.Web)
-        { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, IgnoreReadOnlyProperties = true };
+    { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, IgnoreReadOnlyProperties = true };
     private readonly List<GlanceRow> _rows = file is not null && File.Exists(file)
         ? [.. Read(file).Where(r => r.Seed.StartsWith(label + " ", StringComparison.Ordinal))]
         : [];

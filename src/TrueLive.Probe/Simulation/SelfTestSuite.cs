@@ -38,7 +38,7 @@ public sealed record SelfTestRow(
 public static class SelfTestSuite
 {
     private static readonly JsonSerializerOptions Line = new(JsonSerializerDefaults.Web)
-        { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
 
     /// <summary>
     /// All simulators x looks x seeds; seeds in the outer loop, so that a run cut short has whole seeds of every system and look.

@@ -16,13 +16,16 @@ public static class SelfTestSummary
 
     /// <summary>Rows whose delay was measured and is known: constant-delay systems under looks whose memory is known.</summary>
     public static IEnumerable<SelfTestRow> WithDelay(IEnumerable<SelfTestRow> rows) =>
-        rows.Where(r => r is { TrueD50: not null, D50: not null,
+        rows.Where(r => r is
+        {
+            TrueD50: not null, D50: not null,
             System: "stream" or "stream+1.2s" or "stream+6s" or "chunk-burst" or "chunk-paced" or "filter" or "echo" or "latest12"
-            or "stream-mute" });
+            or "stream-mute"
+        });
 
     /// <summary>Verdicts that accuse a system of being a fake.</summary>
     public static IReadOnlyList<string> Accusations
-        { get; } = ["hybrid", "replay", "partial-luma", "partial-motion", "prompt-only", "not live"];
+    { get; } = ["hybrid", "replay", "partial-luma", "partial-motion", "prompt-only", "not live"];
 
     /// <summary>Whether an honest system was accused.</summary>
     public static bool Accused(SelfTestRow row) => !Fakes.Contains(row.System) && !row.Right && Accusations.Contains(row.Verdict);

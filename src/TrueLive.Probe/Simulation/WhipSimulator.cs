@@ -26,7 +26,7 @@ public sealed class WhipSimulator : IDisposable
     private readonly ReceivedVideo _video = new();
     private readonly Queues.Channel<(byte[] Buffer, int Length, VideoCodec Codec, uint RtpTime, bool Key)> _coded =
         Queues.Channel.CreateBounded<(byte[], int, VideoCodec, uint, bool)>(new Queues.BoundedChannelOptions(120)
-            { FullMode = Queues.BoundedChannelFullMode.DropOldest });
+        { FullMode = Queues.BoundedChannelFullMode.DropOldest });
     private readonly CancellationTokenSource _stop = new();
     private readonly long _zero;
     private RtcPeer? _peer;
@@ -143,8 +143,13 @@ public sealed class WhipSimulator : IDisposable
         {
             await foreach (var coded in _coded.Reader.ReadAllAsync(_stop.Token).ConfigureAwait(false))
             {
-                using var frame = decoder.Decode(new EncodedFrame { Codec = coded.Codec, Data = coded.Buffer.AsSpan(0, coded.Length),
-                    RtpTime = coded.RtpTime, KeyFrame = coded.Key }, pool);
+                using var frame = decoder.Decode(new EncodedFrame
+                {
+                    Codec = coded.Codec,
+                    Data = coded.Buffer.AsSpan(0, coded.Length),
+                    RtpTime = coded.RtpTime,
+                    KeyFrame = coded.Key
+                }, pool);
                 ArrayPool<byte>.Shared.Return(coded.Buffer);
                 if (frame is null)
                 {

@@ -29,7 +29,8 @@ public sealed class WhipTarget(
     TimeSpan? patience = null) : IProbeTarget
 {
     private readonly Queues.Channel<Coded> _coded = Queues.Channel.CreateBounded<Coded>(new Queues.BoundedChannelOptions(60
-        + (int)(60 * inserted.TotalSeconds)) { SingleReader = true });
+        + (int)(60 * inserted.TotalSeconds))
+    { SingleReader = true });
     private readonly FramePool _pool = new("probe WebRTC", 32);
     private readonly VideoDecoder _decoder = new();
     private VideoEncoder? _encoder;

@@ -191,7 +191,8 @@ internal sealed partial class CapacityMeasurement(
         var taken = all.Count * model.Info.Chunk.Takes;
         return new FrameCost(
             model.Info.Id, width, height, Math.Round(walls[walls.Count / 2] / model.Info.Chunk.Gives, 2), Math.Round(cpu / taken, 2),
-            walls.Count * model.Info.Chunk.Takes + taken, Live().Keys.Union(before.Keys).Count()) { Device = ModelStore.DeviceOf(model) };
+            walls.Count * model.Info.Chunk.Takes + taken, Live().Keys.Union(before.Keys).Count())
+        { Device = ModelStore.DeviceOf(model) };
     }
 
     // Wall times of the chunks of all lanes, and the processor time in which their frames went through, in milliseconds.

@@ -37,7 +37,7 @@ public sealed class ModelStore(IReadOnlyList<IVideoModel> all) : IDisposable
     /// <summary>The device that a model runs on; null for the processor, and for one that is not loaded.</summary>
     internal static string? DeviceOf(IVideoModel model) =>
         (model switch { FolderModel loaded => loaded.Device, OnDemandModel other => other.Device, _ => ComputeDevice.Processor }) is
-            { Gpu: not null } device ? device.ToString() : null;
+        { Gpu: not null } device ? device.ToString() : null;
 
     /// <summary>
     /// Chooses the device of this process, loads the default model, and finds the others of <see cref="ServerOptions.ModelPlaces"/>, which

@@ -60,7 +60,7 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
             throw new MediaFileException($"{Path.GetFileName(settings.Input)} is {Trimmed(file).TotalSeconds:0} s long; at most " +
                 $"{settings.MaxLength.TotalSeconds:0} s are taken. Cut it first.");
         var size = _size = ClipSize.For(settings.Model.Info.Sizes, file.Width, file.Height, settings.Size, settings.Stretch);
-        var cues = settings.Recorded.IsDefaultOrEmpty ? 
+        var cues = settings.Recorded.IsDefaultOrEmpty ?
             ValueSchedule.Over(settings.Prompts.Resolve(settings.Model, settings.Strength, settings.Transition), settings.Values)
                 : settings.Recorded;
         var notes = new List<string>(file.Notes);

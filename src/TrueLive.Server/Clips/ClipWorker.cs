@@ -208,8 +208,10 @@ internal sealed partial class ClipWorker(
         var result = await render.RunAsync(CancellationToken.None, cancel.Token).ConfigureAwait(false);
         if (format == ClipFormat.Png)
             result = result with
-                { Bytes = await Task.Run(() => PictureZip.Pack(output, folders.ResultOf(job.Id, ".zip"), render.Tags, live.Wait,
-                cancel.Token), cancel.Token).ConfigureAwait(false) };
+            {
+                Bytes = await Task.Run(() => PictureZip.Pack(output, folders.ResultOf(job.Id, ".zip"), render.Tags, live.Wait,
+            cancel.Token), cancel.Token).ConfigureAwait(false)
+            };
         if (folders.LeftFor(job.Owner) + ClipFolders.BytesIn(folders.WorkOf(job.Id)) < 0)
             throw new MediaFileException($"The clip is larger ({result.Bytes >> 20} MB) than what is left of the {options.ClipDiskMb} MB " +
                 "that you have. Choose a smaller size or a shorter part.");

@@ -42,7 +42,7 @@ internal sealed class SceneRender(
         var source = new Part(decoder, this, scene.Next,
             scene.UntilTicks is { } until ? TimeSpan.FromTicks(until) : TimeSpan.MaxValue, stop);
         await using var sink = new ClipPartSink(work, index, settings, size.Width, size.Height)
-            { From = from is null ? TimeSpan.Zero : from.Value - origin };
+        { From = from is null ? TimeSpan.Zero : from.Value - origin };
         var since = time.GetTimestamp();
         _render = new ClipRender(session, from is null ? cues : PromptSchedule.BegunAt(cues, from.Value - origin - WarmUp), time)
         {

@@ -189,8 +189,12 @@ public static partial class OptionsReader
         {
             var t when t == typeof(int) => int.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number : null,
             var t when t == typeof(bool) =>
-                text.ToLowerInvariant() switch { "true" or "1" or "yes" or "on" or "" => true,
-                "false" or "0" or "no" or "off" => false, _ => null },
+                text.ToLowerInvariant() switch
+                {
+                    "true" or "1" or "yes" or "on" or "" => true,
+                    "false" or "0" or "no" or "off" => false,
+                    _ => null
+                },
             var t when t == typeof(string[]) => text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
             _ => text,
         };

@@ -24,8 +24,11 @@ internal static class LiveSocketEndpoint
         try
         {
             admitted = await AdmittedClient.OfAsync(
-                registry, token, connection, new SessionRequest(model, size, prompt, strength) { Owner = gate.OwnerOf(http.Request),
-                    Id = gate.SessionOf(http.Request) }, time, http.RequestAborted).ConfigureAwait(false);
+                registry, token, connection, new SessionRequest(model, size, prompt, strength)
+                {
+                    Owner = gate.OwnerOf(http.Request),
+                    Id = gate.SessionOf(http.Request)
+                }, time, http.RequestAborted).ConfigureAwait(false);
         }
         catch (RequestRefusedException refused)
         {

@@ -38,9 +38,11 @@ internal static class SessionEndpoints
     {
         try
         {
-            var request = new SessionRequest(body?.Model, body?.Size, body?.Prompt, body?.Strength) 
+            var request = new SessionRequest(body?.Model, body?.Size, body?.Prompt, body?.Strength)
             {
-                Owner = gate.OwnerOf(http.Request), Id = gate.SessionOf(http.Request), Values = ParameterJson.Texts(body?.Values),
+                Owner = gate.OwnerOf(http.Request),
+                Id = gate.SessionOf(http.Request),
+                Values = ParameterJson.Texts(body?.Values),
             };
             var hosted = await registry.CreateAsync(request, http.RequestAborted).ConfigureAwait(false);
             return Results.Created($"/v1/sessions/{hosted.Session.Id}", SessionView.From(hosted, gate, withToken: true));
@@ -67,7 +69,7 @@ internal static class SessionEndpoints
         {
             TimeSpan? transition = body.TransitionMs is { } ms && Math.Abs(ms) < 1e6 ? TimeSpan.FromMilliseconds(ms) : null;
             receipt = registry.Update(hosted, command, new PromptChange(body.Prompt, body.Strength, transition)
-                { Values = ParameterJson.Texts(body.Values) });
+            { Values = ParameterJson.Texts(body.Values) });
         }
         if (receipt.Rejected is null && body.Reset == true)
             receipt = hosted.Session.Reset(command);

@@ -61,7 +61,8 @@ internal static class StreamEndpoints
                 .Select(target => OutputSettings.Of(target, body.BitrateKbps, body.KeyframeS, options, trusted: false)).ToArray();
             var session = new SessionRequest(body.Model, body.Size, body.Prompt, body.Strength)
             {
-                Owner = gate.OwnerOf(http.Request), Values = ParameterJson.Texts(body.Values),
+                Owner = gate.OwnerOf(http.Request),
+                Values = ParameterJson.Texts(body.Values),
             };
             var request = new StreamRequest(source, session, body.Loop ?? false, onLoss, Trusted: false);
             var legs = await registry.BeginAsync(request, outputs, http.RequestAborted).ConfigureAwait(false);

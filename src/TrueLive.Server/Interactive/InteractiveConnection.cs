@@ -24,7 +24,7 @@ internal sealed class InteractiveConnection(IInteractiveCarrier carrier, HostedC
     // select.
     private readonly Channel<(ReadOnlyMemory<byte> Text, RevisionFrame Frame, bool Asked)> _out =
         Channel.CreateBounded<(ReadOnlyMemory<byte>, RevisionFrame, bool)>(new BoundedChannelOptions(4 * InteractiveLoading.MaxFrames)
-            { SingleReader = true });
+        { SingleReader = true });
     private long _newest;
 
     /// <summary>Answers a command; set before <see cref="RunAsync"/>.</summary>

@@ -59,7 +59,7 @@ public sealed class Journal
         try
         {
             return JsonSerializer.Deserialize(File.ReadAllBytes(Path.Combine(folder, "journal.json")), JournalJson.Default.JournalState) is
-                { } state && state.Cues.All(IsWhole)
+            { } state && state.Cues.All(IsWhole)
                 ? new Journal(folder, state) : null;
         }
         catch (Exception error) when (error is IOException or JsonException or UnauthorizedAccessException)

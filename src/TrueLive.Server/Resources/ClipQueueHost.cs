@@ -37,8 +37,12 @@ internal sealed partial class ClipQueueHost(ServerOptions options, ClipFolders f
                 _database = options.ClipDatabase.Length > 0
                     ? await ClipDatabase.OpenPostgresAsync(options.ClipDatabase, cancel).ConfigureAwait(false)
                     : await ClipDatabase.OpenSqliteAsync(folders.Database, cancel).ConfigureAwait(false);
-                _queue = new ClipQueue(_database, new ClipQueueOptions { Lease = TimeSpan.FromSeconds(10),
-                    MaxOpenPerOwner = options.ClipOpen, Retention = TimeSpan.FromHours(options.ClipKeepHours) }, time);
+                _queue = new ClipQueue(_database, new ClipQueueOptions
+                {
+                    Lease = TimeSpan.FromSeconds(10),
+                    MaxOpenPerOwner = options.ClipOpen,
+                    Retention = TimeSpan.FromHours(options.ClipKeepHours)
+                }, time);
             }
             return _queue;
         }

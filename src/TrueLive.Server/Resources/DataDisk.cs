@@ -43,8 +43,10 @@ internal sealed class DataDisk(string folder)
     /// <summary>The shortage for a file of this length; null when it fits.</summary>
     public Shortage? Refuse(long bytes) => Look() ?? (Drive() is { IsReady: true } drive && drive.AvailableFreeSpace < bytes
         ? Shortage.DiskFull with
-            { Words = $"The file has {bytes >> 20} MB and the server's disk has {drive.AvailableFreeSpace >> 20} MB left. Delete " +
-            "uploads, clips and journals that are not needed, or give it more room." } : null);
+        {
+            Words = $"The file has {bytes >> 20} MB and the server's disk has {drive.AvailableFreeSpace >> 20} MB left. Delete " +
+            "uploads, clips and journals that are not needed, or give it more room."
+        } : null);
 
     private DriveInfo? Drive()
     {

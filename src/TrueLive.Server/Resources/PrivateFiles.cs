@@ -42,7 +42,7 @@ internal static class PrivateFiles
         try
         {
             using var file = new FileStream(aside, new FileStreamOptions
-                { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = ForUs });
+            { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = ForUs });
             file.Write(content);
             file.Flush(flushToDisk: true);
         }

@@ -52,6 +52,6 @@ internal sealed partial class HlsFolder(ServerOptions options, string session, s
     public string? SegmentOf(string name) =>
         SegmentName().IsMatch(name) && System.IO.Path.Combine(_path, name) is var file && File.Exists(file) ? file : null;
 
-        [GeneratedRegex("^segment[0-9]{6,12}\\.ts$")]
+    [GeneratedRegex("^segment[0-9]{6,12}\\.ts$")]
     private static partial Regex SegmentName();
 }

@@ -47,7 +47,13 @@ internal sealed partial record StreamAddress
 
     private static readonly Dictionary<string, int> Ports = new()
     {
-        ["rtsp"] = 554, ["rtmp"] = 1935, ["rtmps"] = 443, ["http"] = 80, ["https"] = 443, ["srt"] = 0, ["udp"] = 0,
+        ["rtsp"] = 554,
+        ["rtmp"] = 1935,
+        ["rtmps"] = 443,
+        ["http"] = 80,
+        ["https"] = 443,
+        ["srt"] = 0,
+        ["udp"] = 0,
     };
 
     // What ffmpeg's SRT takes beside these opens files or changes what was checked.
@@ -181,7 +187,10 @@ internal sealed partial record StreamAddress
         ];
         return new StreamAddress(kind.Value, path, $"{scheme}://{host}:{port}{hidden}")
         {
-            Scheme = scheme, Host = host.Trim('[', ']'), Port = port, User = user,
+            Scheme = scheme,
+            Host = host.Trim('[', ']'),
+            Port = port,
+            User = user,
             _secrets = [.. pieces.Where(s => s.Length >= ShortestSecret).Distinct().OrderByDescending(s => s.Length)],
         };
     }

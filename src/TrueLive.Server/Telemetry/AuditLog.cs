@@ -24,7 +24,7 @@ internal sealed partial class AuditLog : IAsyncDisposable
     private const int MaxPath = 200;
 
     private readonly Channel<AuditEntry> _entries = Channel.CreateBounded<AuditEntry>(new BoundedChannelOptions(MaxWaiting)
-        { SingleReader = true });
+    { SingleReader = true });
     private readonly string _path;
     private readonly long _most;
     private readonly ApiKeyRing _ring;

@@ -85,7 +85,7 @@ internal sealed class CongestionControl
         _lastFeedback = _lastFeedback == default ? now : _lastFeedback;
         _lastSent = now;
         _log[_highestLogged & (LogSize - 1)] = new Sent
-            { Sequence = _highestLogged, At = now, Bytes = bytes, Probe = probe ? _probe.Id : (byte)0 };
+        { Sequence = _highestLogged, At = now, Bytes = bytes, Probe = probe ? _probe.Id : (byte)0 };
     }
 
     /// <summary>Takes one transport-wide feedback packet.</summary>

@@ -18,7 +18,7 @@ internal sealed class TcpRoute : SocketRoute, IDisposable
 
     private readonly Socket _socket;
     private readonly Channel<(byte[] Buffer, int Length)> _queue = Channel.CreateUnbounded<(byte[], int)>(new UnboundedChannelOptions
-        { SingleReader = true });
+    { SingleReader = true });
     private int _queued;
     private int _disposed;
 

@@ -28,8 +28,13 @@ public sealed class RenderedRevisionsTests
 
     private static Rendering With(long number, byte[] frame)
     {
-        var rendering = new Rendering(new ClipRevision { Number = number, Parent = 0,
-            Tweak = new ClipTweak("", 1, TimeSpan.Zero, TimeSpan.FromSeconds(1), TimeSpan.Zero), Range = (0, 1) }, []);
+        var rendering = new Rendering(new ClipRevision
+        {
+            Number = number,
+            Parent = 0,
+            Tweak = new ClipTweak("", 1, TimeSpan.Zero, TimeSpan.FromSeconds(1), TimeSpan.Zero),
+            Range = (0, 1)
+        }, []);
         rendering.Frames.Add(frame);
         return rendering;
     }

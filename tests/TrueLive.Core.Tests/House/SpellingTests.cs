@@ -27,7 +27,7 @@ public sealed partial class SpellingTests
     private static async Task<List<string>> UnknownAsync(IEnumerable<string> words)
     {
         var start = new ProcessStartInfo("aspell", ["list", "--lang=en_GB", "--encoding=utf-8"])
-            { RedirectStandardInput = true, RedirectStandardOutput = true };
+        { RedirectStandardInput = true, RedirectStandardOutput = true };
         using var process = Process.Start(start)!;
         var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await process.StandardInput.WriteAsync(string.Join('\n', words));

@@ -23,7 +23,8 @@ internal static class DtlsTargets
         {
             session.Handshake(_ => { });
             ended.Set();
-        }) { IsBackground = true }.Start();
+        })
+        { IsBackground = true }.Start();
         foreach (var packet in FuzzTarget.Packets(input))
         {
             session.Receive(packet, _ => { });

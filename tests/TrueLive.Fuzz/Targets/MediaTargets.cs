@@ -98,8 +98,13 @@ internal static class MediaTargets
         var clock = new Clock(TimeProvider.System);
         var now = clock.Now;
         using var session = new RtpSession(Plan, new RtpSessionOptions(), clock, now);
-        session.SendVideo(new EncodedFrame { Codec = VideoCodec.H264, Data = [0, 0, 0, 1, 0x65, 0x88, 1, 2, 3], RtpTime = 1,
-            KeyFrame = true }, now);
+        session.SendVideo(new EncodedFrame
+        {
+            Codec = VideoCodec.H264,
+            Data = [0, 0, 0, 1, 0x65, 0x88, 1, 2, 3],
+            RtpTime = 1,
+            KeyFrame = true
+        }, now);
         foreach (var packet in FuzzTarget.Packets(input))
         {
             receive(session, packet, now += TimeSpan.FromMilliseconds(10));

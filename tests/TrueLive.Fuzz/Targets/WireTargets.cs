@@ -10,7 +10,7 @@ namespace TrueLive.Fuzz.Targets;
 internal static class WireTargets
 {
     internal static readonly TransportDescription Local = new()
-        { IceUfrag = "srvr", IcePassword = "0123456789abcdef012345", Fingerprint = "sha-256 AA:BB", IceLite = true };
+    { IceUfrag = "srvr", IcePassword = "0123456789abcdef012345", Fingerprint = "sha-256 AA:BB", IceLite = true };
     private static readonly SdpOffer Offer = new(new MediaPreferences(), Local);
     private static readonly SrtpSession[] Sessions = [.. new[]
         { SrtpProfile.AeadAes128Gcm, SrtpProfile.Aes128CmHmacSha1_80 }.Select(p =>

@@ -109,8 +109,13 @@ public sealed class CodecTests
             var bytes = encoded.Data.ToArray();
             for (var k = 0; k < 1 + bytes.Length / 50; k++)
                 bytes[random.Next(bytes.Length)] = (byte)random.Next(256);
-            decoder.Decode(new EncodedFrame { Codec = codec, Data = bytes.AsSpan(0, random.Next(1, bytes.Length)), RtpTime = 0,
-                KeyFrame = encoded.KeyFrame }, _pool)?.Dispose();
+            decoder.Decode(new EncodedFrame
+            {
+                Codec = codec,
+                Data = bytes.AsSpan(0, random.Next(1, bytes.Length)),
+                RtpTime = 0,
+                KeyFrame = encoded.KeyFrame
+            }, _pool)?.Dispose();
         }
         using var last = (await scene.ReadAsync(Cancel))!;
         encoder.TryEncode(last, true, 0, out var key);

@@ -34,7 +34,7 @@ public sealed class ForeignStreamTests(MadeFiles files) : IClassFixture<MadeFile
         foreach (var (unit, number) in AccessUnits(await File.ReadAllBytesAsync(path, Cancel)).Select((u, i) => (u, i)))
         {
             using var frame = decoder.Decode(new EncodedFrame
-                { Codec = VideoCodec.H264, Data = unit, RtpTime = (uint)(3000 * number), KeyFrame = number == 0 }, _pool);
+            { Codec = VideoCodec.H264, Data = unit, RtpTime = (uint)(3000 * number), KeyFrame = number == 0 }, _pool);
             Assert.False(decoder.NeedsKeyFrame, $"access unit {number}");
             if (frame is null)
                 continue;
@@ -73,7 +73,7 @@ public sealed class ForeignStreamTests(MadeFiles files) : IClassFixture<MadeFile
             // RFC 6386 section 9.1: inverse key frame bit, version, show_frame.
             hidden += (data[0] & 0x10) == 0 ? 1 : 0;
             using var frame = decoder.Decode(new EncodedFrame
-                { Codec = VideoCodec.Vp8, Data = data, RtpTime = 0, KeyFrame = (data[0] & 1) == 0 }, _pool);
+            { Codec = VideoCodec.Vp8, Data = data, RtpTime = 0, KeyFrame = (data[0] & 1) == 0 }, _pool);
             Assert.False(decoder.NeedsKeyFrame);
             Assert.Equal((data[0] & 0x10) == 0, frame is null);
             shown += frame is null ? 0 : 1;

@@ -14,7 +14,8 @@ public sealed class MadeFiles : IDisposable
     {
         var path = this[name];
         using var process = Process.Start(new ProcessStartInfo("ffmpeg",
-            ["-hide_banner", "-loglevel", "error", "-nostdin", "-y", .. arguments, path]) { RedirectStandardError = true })!;
+            ["-hide_banner", "-loglevel", "error", "-nostdin", "-y", .. arguments, path])
+        { RedirectStandardError = true })!;
         var error = await process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         return process.ExitCode == 0 ? path : throw new InvalidOperationException(error);
@@ -37,7 +38,7 @@ public sealed class MadeFiles : IDisposable
     public async Task<string> AskAsync(string path, params string[] arguments)
     {
         using var process = Process.Start(new ProcessStartInfo("ffprobe", ["-v", "error", .. arguments, path])
-            { RedirectStandardOutput = true })!;
+        { RedirectStandardOutput = true })!;
         var text = await process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken);
         return text.Trim();

@@ -14,7 +14,7 @@ public sealed class OtherToolsPicturesTests(MadeFiles files) : IClassFixture<Mad
     private async Task<string> RunAsync(string tool, params string[] arguments)
     {
         using var process = Process.Start(new ProcessStartInfo(tool, arguments)
-            { RedirectStandardError = true, RedirectStandardOutput = true, WorkingDirectory = files.Folder })!;
+        { RedirectStandardError = true, RedirectStandardOutput = true, WorkingDirectory = files.Folder })!;
         var said = await Task.WhenAll(process.StandardOutput.ReadToEndAsync(Cancel), process.StandardError.ReadToEndAsync(Cancel));
         await process.WaitForExitAsync(Cancel);
         return process.ExitCode == 0 ? string.Concat(said) : throw new InvalidOperationException($"{tool}: {string.Concat(said)}");

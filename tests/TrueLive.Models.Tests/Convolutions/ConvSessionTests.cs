@@ -15,7 +15,8 @@ public sealed unsafe class ConvSessionTests
 
     private ConvLayer Layer(int input, int ins, int outs, int kernel, int stride, int dilation, int divide) =>
         new(input, ins, outs, kernel, stride, dilation, Numbers(outs * ins * kernel * kernel, 1.5f / (kernel * MathF.Sqrt(ins))),
-            Numbers(outs, 0.3f)) { Divide = divide };
+            Numbers(outs, 0.3f))
+        { Divide = divide };
 
     private ConvLayer[] Chain() =>
     [

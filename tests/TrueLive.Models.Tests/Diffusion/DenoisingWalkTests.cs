@@ -133,8 +133,12 @@ public sealed class DenoisingWalkTests
                 var e = Toy(noisy, rows[row].Timestep, told, Width);
                 var (a, b) = (rows[row].A, rows[row].B);
                 for (var i = 0; i < e.Length; i++)
-                    prediction[i] = kind switch { Prediction.Epsilon => e[i], Prediction.Sample => (noisy[i] - b * e[i]) / a,
-                        _ => (e[i] - b * noisy[i]) / a };
+                    prediction[i] = kind switch
+                    {
+                        Prediction.Epsilon => e[i],
+                        Prediction.Sample => (noisy[i] - b * e[i]) / a,
+                        _ => (e[i] - b * noisy[i]) / a
+                    };
             });
             return latent;
         }).ToArray();

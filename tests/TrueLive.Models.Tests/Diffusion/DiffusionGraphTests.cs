@@ -74,7 +74,7 @@ public sealed class DiffusionGraphTests
             using var input = TestPicture.Make(_pool, t, Side, Side);
             using var wanted = first.StepLast(input, TinyDiffusion.Prompt(one, "ink"));
             using var found = second.StepLast(input, TinyDiffusion.Prompt(two, "ink") with
-                { Values = set is null ? ParameterValues.None : values[0].Values });
+            { Values = set is null ? ParameterValues.None : values[0].Values });
             Assert.True(TinyDiffusion.Difference(input, wanted) > 0.05);
             Assert.InRange(TinyDiffusion.Difference(wanted, found), 0, 0.05);
         }

@@ -325,8 +325,11 @@ public sealed class DiffusionTests
             .Input("time_ids", Element.Float, 1, 6))), ["unet", "SDXL", "text_encoder_2"]),
         ["a decoder in the encoder's place"] = (f => File.Copy(f.Of("vae_decoder/model.onnx"), f.Of("vae_encoder/model.onnx"), true),
             ["vae_encoder", "sample"]),
-        ["a link to another folder"] = (f => { Directory.Delete(f.Of("unet"), true); Directory.CreateSymbolicLink(f.Of("unet"),
-            Path.Combine(TinyDiffusion.Shipped, "unet")); }, ["unet", "is a link"]),
+        ["a link to another folder"] = (f =>
+        {
+            Directory.Delete(f.Of("unet"), true); Directory.CreateSymbolicLink(f.Of("unet"),
+            Path.Combine(TinyDiffusion.Shipped, "unet"));
+        }, ["unet", "is a link"]),
         ["a link to another file"] = (f =>
             { File.Delete(f.Of("tokenizer/vocab.json")); File.CreateSymbolicLink(f.Of("tokenizer/vocab.json"), "/etc/hostname"); },
             ["vocab.json", "is a link"]),

@@ -75,7 +75,7 @@ public sealed class TorchParityTests
     private static async Task<int> RunAsync(params string[] arguments)
     {
         using var python = Process.Start(new ProcessStartInfo(Python, arguments)
-            { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        { RedirectStandardError = true, RedirectStandardOutput = true })!;
         var said = Task.WhenAll(python.StandardOutput.ReadToEndAsync(), python.StandardError.ReadToEndAsync());
         await python.WaitForExitAsync(TestContext.Current.CancellationToken);
         TestContext.Current.TestOutputHelper?.WriteLine(string.Join('\n', await said));

@@ -219,8 +219,13 @@ public sealed class HostileFileTests
         {
             var file = (which ? manifest : Identity).ToArray();
             var i = at % file.Length;
-            file = kind switch { 0 => file[..i], 1 => [.. file[..i], .. file[i..], .. file[i..]], 2 => [.. file[..i], value, .. file[i..]],
-                _ => [.. file[..i], value, .. file[(i + 1)..]] };
+            file = kind switch
+            {
+                0 => file[..i],
+                1 => [.. file[..i], .. file[i..], .. file[i..]],
+                2 => [.. file[..i], value, .. file[i..]],
+                _ => [.. file[..i], value, .. file[(i + 1)..]]
+            };
             File.WriteAllBytes(Manifest(folder.Path), which ? file : Encoding.UTF8.GetBytes(ModelFolder.Manifest()));
             File.WriteAllBytes(Path.Combine(folder.Path, "net.onnx"), which ? Identity : file);
             try

@@ -33,8 +33,14 @@ public sealed class ManifestFeaturesTests
         string layout, string colour, string type, float black, float white)
     {
         // The model keeps its first channel and makes the others black, in its own value range.
-        var element = type switch { "float32" => Element.Float, "float16" => Element.Half, "int8" => Element.Int8, "int32" => Element.Int32,
-            _ => Element.Uint8 };
+        var element = type switch
+        {
+            "float32" => Element.Float,
+            "float16" => Element.Half,
+            "int8" => Element.Int8,
+            "int32" => Element.Int32,
+            _ => Element.Uint8
+        };
         long[] shape = layout == "nchw" ? [1, 3, 0, 0] : [1, 0, 0, 3], channels = layout == "nchw" ? [1, 3, 1, 1] : [1, 1, 1, 3];
         var fused = new OnnxGraph().Input("x", element, shape).Output("y", element, shape)
             .Constant("first", [1, 0, 0], channels).Constant("black", [0, black, black], channels)

@@ -49,8 +49,13 @@ public sealed class GrainBoundTests
             var frames = (int)(length * 30);
             for (var k = 0; k < frames; k++)
             {
-                var at = schedule switch { 1 => 0.002 * k, 2 => length * k / frames, 3 => length * Math.Sqrt(k / (double)frames),
-                    _ => k / 30.0 };
+                var at = schedule switch
+                {
+                    1 => 0.002 * k,
+                    2 => length * k / frames,
+                    3 => length * Math.Sqrt(k / (double)frames),
+                    _ => k / 30.0
+                };
                 var content = schedule == 2 ? 1 - 0.05 * (frames - k) / frames : (k + 1.0) / frames;
                 shown.Add(closed + at);
                 sent.Add(closed - length + content * length);

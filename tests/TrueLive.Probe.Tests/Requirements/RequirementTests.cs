@@ -63,8 +63,11 @@ public sealed class RequirementTests
     {
         var requirement = RequirementYaml.Read("r.yaml",
             "schema: live-ai-video-requirement/1\nid: r\nrules:\n  - {metric: continuity.max_session, op: \">=\", value: 3600, unit: s}\n");
-        var report = Report("T3-F", 10, 20) with { Metrics = new Dictionary<string, Metric>
-            { ["continuity.max_session"] = new() { Value = 180, Unit = "s" } } };
+        var report = Report("T3-F", 10, 20) with
+        {
+            Metrics = new Dictionary<string, Metric>
+            { ["continuity.max_session"] = new() { Value = 180, Unit = "s" } }
+        };
         Assert.Equal(CheckResult.Inconclusive, RequirementCheck.Run(requirement, report).Result);
         Assert.Equal(CheckResult.Fail, RequirementCheck.Run(requirement,
             report with { Run = report.Run with { Incomplete = true } }).Result);
@@ -112,8 +115,11 @@ public sealed class RequirementTests
             Configuration = "c",
         },
         Verdict = new VerdictSection(tier, nature, "B", "good", [], "sentence", [], ["a longer run"]),
-        Metrics = new Dictionary<string, Metric> { ["delay.D95"] = new()
-            { Value = (low + high) / 2, Unit = "ms", Ci95 = [low, high], N = 100 } },
+        Metrics = new Dictionary<string, Metric>
+        {
+            ["delay.D95"] = new()
+            { Value = (low + high) / 2, Unit = "ms", Ci95 = [low, high], N = 100 }
+        },
         Channels = [],
         Plan = [],
     };

@@ -9,7 +9,7 @@ namespace TrueLive.Probe.Tests.Simulation;
 public sealed class TierAndNatureTests
 {
     private static readonly ProbeProfile Short = new()
-        { Name = "short", Warmup = 9, Fast = 40, Slow = 0, Control = 0, Hold = 8, Blackout = 0 };
+    { Name = "short", Warmup = 9, Fast = 40, Slow = 0, Control = 0, Hold = 8, Blackout = 0 };
 
     [Theory]
     [InlineData(0.15, "edge", TierLabel.T3)]

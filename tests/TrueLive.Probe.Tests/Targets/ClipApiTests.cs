@@ -159,12 +159,12 @@ public sealed class ClipApiTests : IDisposable
 
     private Task<TrueLive.Probe.Reports.ProbeReport> RunAsync(ClipApi service, Action<string>? say = null) =>
         ClipProbe.RunAsync(service, new ProbeSessionOptions
-    {
-        Profile = ProbeProfile.Quick,
-        Seed = ProbeSeed.From("clips"),
-        Folder = _folder,
-        Run = new ProbeRunOptions { PromptA = "warm", PromptB = "cold" },
-    }, TimeProvider.System, say, TestContext.Current.CancellationToken);
+        {
+            Profile = ProbeProfile.Quick,
+            Seed = ProbeSeed.From("clips"),
+            Folder = _folder,
+            Run = new ProbeRunOptions { PromptA = "warm", PromptB = "cold" },
+        }, TimeProvider.System, say, TestContext.Current.CancellationToken);
 
     private ClipApi Service(int seconds = 20) => ClipApi.Read("test.yaml", $$$"""
         schema: live-ai-video-clips/1
@@ -214,8 +214,13 @@ public sealed class ClipApiTests : IDisposable
                 using var body = new StreamReader(request.InputStream);
                 _prompt = (await body.ReadToEndAsync()).Contains("\"warm\"", StringComparison.Ordinal) ? "warm" : "cold";
                 response.StatusCode = _bad == "500" ? 500 : 200;
-                await WriteAsync(_bad switch { "no json" => "<html>", "no job" => "{}", "long json" => new string('[', 5 << 20),
-                    _ => "{\"id\":\"j1\"}" });
+                await WriteAsync(_bad switch
+                {
+                    "no json" => "<html>",
+                    "no job" => "{}",
+                    "long json" => new string('[', 5 << 20),
+                    _ => "{\"id\":\"j1\"}"
+                });
             }
             else if (path.StartsWith("/jobs/", StringComparison.Ordinal))
             {

@@ -10,7 +10,7 @@ namespace TrueLive.Probe.Tests.Targets;
 public sealed class ProbeRunTests : IDisposable
 {
     private static readonly ProbeProfile Short = new()
-        { Name = "test", Warmup = 1, Fast = 14, Slow = 0, Control = 0, Hold = 5, Blackout = 0, Redraws = 39 };
+    { Name = "test", Warmup = 1, Fast = 14, Slow = 0, Control = 0, Hold = 5, Blackout = 0, Redraws = 39 };
     private static readonly ProbeRunOptions Small = new() { Width = 160, Height = 90, Effort = new AnalysisEffort(39, 1) };
     private readonly string _folder = Directory.CreateTempSubdirectory("probe-run-").FullName;
 

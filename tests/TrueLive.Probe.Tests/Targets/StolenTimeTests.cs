@@ -17,7 +17,7 @@ public sealed class StolenTimeTests
         // Two processes for each processor, at a higher priority if permitted; each ends by itself if the test dies.
         var thieves = Enumerable.Range(0, 2 * Environment.ProcessorCount)
             .Select(_ => Process.Start(new ProcessStartInfo("sh", ["-c", "exec timeout 40 nice -n -10 sh -c 'while :; do :; done'"])
-                { RedirectStandardError = true })!).ToArray();
+            { RedirectStandardError = true })!).ToArray();
         try
         {
             await using var target = new NullTarget(TimeProvider.System, Inserted);

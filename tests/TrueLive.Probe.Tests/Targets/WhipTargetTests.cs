@@ -9,7 +9,7 @@ namespace TrueLive.Probe.Tests.Targets;
 public sealed class WhipTargetTests
 {
     private static readonly ProbeProfile Short = new()
-        { Name = "test", Warmup = 1, Fast = 14, Slow = 0, Control = 0, Hold = 0, Blackout = 0, Redraws = 19 };
+    { Name = "test", Warmup = 1, Fast = 14, Slow = 0, Control = 0, Hold = 0, Blackout = 0, Redraws = 19 };
     private static readonly ProbeRunOptions Small = new() { Width = 160, Height = 90, Effort = new AnalysisEffort(19, 1) };
 
     [Fact]

@@ -68,7 +68,7 @@ public sealed class VerdictTableTests
         var (q, gap) = (read.Number("prompts Q", double.NaN), read.Number("apart", double.NaN));
         var control = double.IsNaN(q) ? read.Has("prompts unanswered") ? new EventFindings { Test = Test(0.5) } : null
             : new EventFindings
-                { Test = Test(0.001), Events = [.. Enumerable.Range(0, 40).Select(k => new EventResponse(5 * k, 1, 0.2, 150 * k))] };
+            { Test = Test(0.001), Events = [.. Enumerable.Range(0, 40).Select(k => new EventResponse(5 * k, 1, 0.2, 150 * k))] };
         return new ProbeFindings
         {
             Fast = new FastFindings

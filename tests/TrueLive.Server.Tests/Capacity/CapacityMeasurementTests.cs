@@ -56,7 +56,7 @@ public sealed class CapacityMeasurementTests
     {
         using var never = new ManualResetEventSlim();
         var chunked = new HoldingModel(new FramePool("chunked"), new Chunk(4, 4, 0))
-            { OnStep = inside => never.Wait(inside == 3 ? 40 : 0) };
+        { OnStep = inside => never.Wait(inside == 3 ? 40 : 0) };
         await using var server = await RunningServer.StartAsync(models: [chunked, new PassthroughModel()]);
         await server.Services.GetRequiredService<CapacityMeasurement>().Finished.WaitAsync(TimeSpan.FromMinutes(5),
             TestContext.Current.CancellationToken);

@@ -30,7 +30,7 @@ public sealed class WorkPlacesTests(MadeFiles files) : IClassFixture<MadeFiles>
         Assert.Equal(HttpStatusCode.TooManyRequests, refused.StatusCode);
         Assert.NotNull(refused.Headers.RetryAfter);
         using (var check = new HttpRequestMessage(HttpMethod.Post, "/v1/probes/check?requirement=video-call-filter")
-            { Content = new StringContent("{}") })
+        { Content = new StringContent("{}") })
         {
             check.Headers.Authorization = new AuthenticationHeaderValue("Bearer", Key);
             Assert.Equal(HttpStatusCode.TooManyRequests, (await server.Http.SendAsync(check, Cancel)).StatusCode);

@@ -193,7 +193,7 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
         using var stop = new CancellationTokenSource();
         var steps = 0;
         var whole = Settings(input, "part-whole", model, "0s ink; 1s oil") with
-            { Trim = (TimeSpan.FromSeconds(6.6), TimeSpan.FromSeconds(8.6)), MaxLength = TimeSpan.FromSeconds(4) };
+        { Trim = (TimeSpan.FromSeconds(6.6), TimeSpan.FromSeconds(8.6)), MaxLength = TimeSpan.FromSeconds(4) };
         var render = new ClipFileRender(whole, TimeProvider.System);
         Assert.Equal(30, (await render.RunAsync(CancellationToken.None, Cancel)).Frames);
         Assert.Equal(30, render.Progress.FramesTotal);

@@ -125,7 +125,7 @@ public sealed class ClipWorkerTests(MadeFiles files) : IClassFixture<MadeFiles>
             "testsrc2=s=256x192:r=15:d=8", "-pix_fmt", "yuv420p"), Cancel);
         await File.WriteAllBytesAsync(files["cut-upload.mkv"], bytes[..(bytes.Length / 3)], Cancel);
         var done = (await server.FollowAsync(await server.ClipAsync(new
-            { upload = await server.UploadAsync(files["cut-upload.mkv"]) })))[^1].Job;
+        { upload = await server.UploadAsync(files["cut-upload.mkv"]) })))[^1].Job;
         Assert.Equal("done", (string)done["state"]!);
         Assert.Contains("its pictures end at", (string)done["notes"]![0]!, StringComparison.Ordinal);
     }

@@ -128,7 +128,7 @@ public sealed class OutboundTests(MadeFiles files) : IClassFixture<MadeFiles>
         using var request = new HttpRequestMessage(HttpMethod.Get, uri);
         var error = await Assert.ThrowsAsync<HttpRequestException>(() => hosts.SendAsync(request, Cancel));
         Assert.False(error.InnerException is System.Net.Sockets.SocketException
-            { SocketErrorCode: System.Net.Sockets.SocketError.ConnectionRefused }, error.ToString());
+        { SocketErrorCode: System.Net.Sockets.SocketError.ConnectionRefused }, error.ToString());
     }
 
     [Theory]

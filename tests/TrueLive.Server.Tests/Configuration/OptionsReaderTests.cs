@@ -37,8 +37,14 @@ public sealed class OptionsReaderTests : IDisposable
     [Fact]
     public void An_unknown_variable_is_refused_with_the_name_that_was_meant()
     {
-        var environment = new Dictionary<string, string> { ["TRUELIVE_WEBRTC_PROT"] = "1", ["TRUELIVE_PORT"] = "many", ["PATH"] = "/",
-            ["TRUELIVE_KEY"] = "x", ["TRUELIVE_TEST_PACKAGES"] = "y" };
+        var environment = new Dictionary<string, string>
+        {
+            ["TRUELIVE_WEBRTC_PROT"] = "1",
+            ["TRUELIVE_PORT"] = "many",
+            ["PATH"] = "/",
+            ["TRUELIVE_KEY"] = "x",
+            ["TRUELIVE_TEST_PACKAGES"] = "y"
+        };
         var problems = Assert.Throws<ConfigurationException>(() =>
             OptionsReader.Read(null, environment, new Dictionary<string, string>())).Problems;
         Assert.Equal(["TRUELIVE_PORT is 'many'; it must be a whole number.",

@@ -40,7 +40,7 @@ public sealed class GateTests
         const string other = "another-key-0123456789";
         await using var server = await RunningServer.StartAsync(o => o.ApiKeys = [Key, other]);
         using var make = new HttpRequestMessage(HttpMethod.Post, "/v1/sessions")
-            { Content = new StringContent("{}", Encoding.UTF8, "application/json") };
+        { Content = new StringContent("{}", Encoding.UTF8, "application/json") };
         make.Headers.Authorization = new("Bearer", Key);
         var token = (string)JsonNode.Parse(await (await server.Http.SendAsync(make, Cancel)).Content.ReadAsStringAsync(Cancel))!["token"]!;
         Assert.Equal(HttpStatusCode.NotFound, await Asked(server, HttpMethod.Get, $"/v1/live?token={token}",

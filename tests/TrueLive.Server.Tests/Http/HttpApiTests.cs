@@ -107,7 +107,7 @@ public sealed class HttpApiTests
     {
         await using var server = await RunningServer.StartAsync(o => o.ApiKeys = [Key]);
         using var make = new HttpRequestMessage(HttpMethod.Post, "/v1/sessions")
-            { Content = new StringContent("{}", System.Text.Encoding.UTF8, "application/json") };
+        { Content = new StringContent("{}", System.Text.Encoding.UTF8, "application/json") };
         make.Headers.TryAddWithoutValidation("Authorization", $"Bearer {Key}");
         var session = await Json(await server.Http.SendAsync(make, Cancel));
         var (id, whep) = (Text(session, "id"), Text(session, "whep"));
@@ -135,7 +135,7 @@ public sealed class HttpApiTests
         async Task<HttpResponseMessage> Ask(string key, HttpMethod method, string path, string? body = null)
         {
             using var request = new HttpRequestMessage(method, path)
-                { Content = body is null ? null : new StringContent(body, System.Text.Encoding.UTF8, "application/json") };
+            { Content = body is null ? null : new StringContent(body, System.Text.Encoding.UTF8, "application/json") };
             request.Headers.TryAddWithoutValidation("Authorization", $"Bearer {key}");
             return await server.Http.SendAsync(request, Cancel);
         }

@@ -28,7 +28,7 @@ public sealed class InputProblemTests : IDisposable
         var messages = new List<JsonNode>();
         await using var client = await WhipClient.ConnectAsync(
             new Uri(server.Address, "/whip"), null, new MediaPreferences
-                { Codecs = [VideoCodec.H264], SendVideo = true, ReceiveVideo = false },
+            { Codecs = [VideoCodec.H264], SendVideo = true, ReceiveVideo = false },
             new PeerHandlers(), TimeProvider.System, Cancel);
         client.Peer.OpenChannel("control", (_, data, _) =>
         {

@@ -85,7 +85,7 @@ internal sealed class NativeClient : IAsyncDisposable
             while (_coded.TryDequeue(out var f))
             {
                 using var picture = _decoder.Decode(new EncodedFrame
-                    { Codec = f.Codec, Data = f.Data, KeyFrame = f.Key, RtpTime = f.RtpTime }, _pool);
+                { Codec = f.Codec, Data = f.Data, KeyFrame = f.Key, RtpTime = f.RtpTime }, _pool);
                 if (picture is null)
                     Whip.Peer.RequestKeyFrame();
                 else

@@ -18,7 +18,8 @@ internal sealed class RunningServer : IAsyncDisposable
         _app = app;
         Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
         Http = new HttpClient(new Published.Handler(new HttpClientHandler
-            { ServerCertificateCustomValidationCallback = (_, _, _, _) => true })) { BaseAddress = Address };
+        { ServerCertificateCustomValidationCallback = (_, _, _, _) => true }))
+        { BaseAddress = Address };
     }
 
     public Uri Address { get; }

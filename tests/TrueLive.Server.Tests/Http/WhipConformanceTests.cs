@@ -156,7 +156,7 @@ public sealed class WhipConformanceTests
         await using var server = await RunningServer.StartAsync();
         var address = method == "POST" ? "/whip" : (await Post(server, "/whip")).Headers.Location!.ToString();
         using var request = new HttpRequestMessage(new HttpMethod(method), address)
-            { Content = new ByteArrayContent(Encoding.UTF8.GetBytes(WhipTests.Offer())) };
+        { Content = new ByteArrayContent(Encoding.UTF8.GetBytes(WhipTests.Offer())) };
         if (type is not null)
             request.Content.Headers.TryAddWithoutValidation("Content-Type", type);
         request.Headers.TryAddWithoutValidation("If-Match", "*");
@@ -343,7 +343,7 @@ public sealed class WhipConformanceTests
     private static async Task<HttpResponseMessage> Patch(RunningServer server, Uri location, string body, string? match)
     {
         using var request = new HttpRequestMessage(HttpMethod.Patch, location)
-            { Content = new StringContent(body, Encoding.UTF8, "application/trickle-ice-sdpfrag") };
+        { Content = new StringContent(body, Encoding.UTF8, "application/trickle-ice-sdpfrag") };
         if (match is not null)
             request.Headers.TryAddWithoutValidation("If-Match", match);
         return await server.Http.SendAsync(request, Cancel);

@@ -116,7 +116,7 @@ public sealed class WhipTests
         await NativeClient.UntilAsync(() => State(server, id) == "detached");
         Assert.Equal("The client's video stopped. The far side closed the connection.", said);
         using var request = new HttpRequestMessage(HttpMethod.Post, "/whip")
-            { Content = new StringContent(Offer(), Encoding.UTF8, "application/sdp") };
+        { Content = new StringContent(Offer(), Encoding.UTF8, "application/sdp") };
         request.Headers.Add("X-TrueLive-Token", token);
         var back = await server.Http.SendAsync(request, Cancel);
         Assert.Equal(HttpStatusCode.Created, back.StatusCode);
@@ -158,7 +158,7 @@ public sealed class WhipTests
     {
         await using var server = await RunningServer.StartAsync();
         using var request = new HttpRequestMessage(HttpMethod.Post, "/whip")
-            { Content = new StringContent(new string('a', 200_000), Encoding.UTF8, "application/sdp") };
+        { Content = new StringContent(new string('a', 200_000), Encoding.UTF8, "application/sdp") };
         request.Headers.TransferEncodingChunked = chunked;
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, (await server.Http.SendAsync(request, Cancel)).StatusCode);
     }

@@ -85,7 +85,7 @@ public sealed class InteractiveSocketTests(MadeFiles files) : IClassFixture<Made
             var upload = await ClipServer.JsonAsync(await server.SendFileAsync(film, key));
             Assert.Equal("clip", (string)upload["tier"]!);
             using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/interactive")
-                { Content = JsonContent.Create(new { upload = (string)upload["id"]!, size = "256x192" }) };
+            { Content = JsonContent.Create(new { upload = (string)upload["id"]!, size = "256x192" }) };
             request.Headers.Authorization = new("Bearer", key);
             return (await server.Http.SendAsync(request, Cancel)).StatusCode;
         }

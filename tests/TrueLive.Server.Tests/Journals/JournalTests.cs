@@ -77,7 +77,7 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
 
         // Up to the frame at which the prompt changed it is the old look, and from that frame on the new one.
         var pictures = (await server.FollowAsync(await server.ClipAsync(new
-            { journal = (string)journal["id"]!, size = "256x192", format = "png" })))[^1].Job;
+        { journal = (string)journal["id"]!, size = "256x192", format = "png" })))[^1].Job;
         Assert.Equal(40L, (long)pictures["frames_total"]!);
         using var zip = new ZipArchive(await server.Http.GetStreamAsync((string)pictures["result"]!["url"]!, Cancel));
         var old = files["old-look"];

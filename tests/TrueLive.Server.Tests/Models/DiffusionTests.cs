@@ -87,7 +87,11 @@ public sealed class DiffusionTests(MadeFiles files) : IClassFixture<MadeFiles>
             // Parts end by the clock, and each begins a new encoder, so a slow machine would get other bytes: one part for all.
             var settings = new ClipFileSettings
             {
-                Input = input, Output = files[output], Prompts = prompts, Model = model, Format = ClipFormats.ForOutput(null, output),
+                Input = input,
+                Output = files[output],
+                Prompts = prompts,
+                Model = model,
+                Format = ClipFormats.ForOutput(null, output),
                 Part = TimeSpan.FromHours(1),
             };
             var result = await new ClipFileRender(settings, TimeProvider.System).RunAsync(CancellationToken.None, Cancel);

@@ -98,7 +98,7 @@ public sealed class ParameterTests(MadeFiles files) : IClassFixture<MadeFiles>
         var (cues, _) = Journal.Open(Path.Combine(server.Data, "clips", "journals", (string)ended["id"]!))!.Prompts(models[0]);
         Assert.Equal([(0, "20"), (6, "120")], cues.Select(c => ((int)Math.Round(c.At.TotalSeconds * 30), c.Prompt.Values.Text("level")!)));
         var done = (await server.FollowAsync(await server.ClipAsync(new
-            { journal = (string)ended["id"]!, size = "256x192", format = "mkv" })))[^1].Job;
+        { journal = (string)ended["id"]!, size = "256x192", format = "mkv" })))[^1].Job;
         var shown = await LumaAsync(server, done);
         Assert.Equal([20, 20, 20, 20, 20, 20, 120, 120, 120, 120, 120, 120], shown);
     }

@@ -162,7 +162,7 @@ public sealed class ReferencePictureTests(MadeFiles files) : IClassFixture<MadeF
         {
             if (frame == 2)
                 Assert.Null(registry.Update(hosted, "a", new PromptChange(null, null, TimeSpan.Zero)
-                    { Values = [new("reference", light)] }).Rejected);
+                { Values = [new("reference", light)] }).Rejected);
         });
         await registry.RunAsync(hosted, "test", camera, camera, Cancel);
         var journal = (string)(await ClipServer.JsonAsync(await server.Http.DeleteAsync($"/v1/sessions/{made["id"]}/journal",

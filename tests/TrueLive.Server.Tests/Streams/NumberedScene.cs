@@ -23,7 +23,8 @@ public sealed class NumberedScene : IAsyncLifetime
                 "-hide_banner", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", $"{Width}x{Height}", "-r", "30",
                     "-i", "pipe:0",
                 "-c:v", "libx264", "-preset", "ultrafast", "-crf", "14", "-g", "15", "-bf", "0", "-f", "mpegts", Path,
-            ]) { RedirectStandardInput = true })!;
+            ])
+        { RedirectStandardInput = true })!;
         var scene = new MovingScene(Width, Height, 30, _pool, numbered: true);
         for (var i = 0; i < Frames; i++)
         {
@@ -53,7 +54,8 @@ public sealed class NumberedScene : IAsyncLifetime
                 [
                     "-hide_banner", "-loglevel", "error", "-nostdin", .. input, "-frames:v", $"{frames}", "-fps_mode", "passthrough",
                     "-vf", $"scale={Width}:{Height}", "-f", "rawvideo", "-pix_fmt", "yuv420p", "pipe:1",
-                ]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+                ])
+            { RedirectStandardOutput = true, RedirectStandardError = true })!;
             _ = player.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
             var all = new MemoryStream();
             await player.StandardOutput.BaseStream.CopyToAsync(all, TestContext.Current.CancellationToken);

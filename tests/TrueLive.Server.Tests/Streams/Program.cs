@@ -29,7 +29,9 @@ internal sealed class Program : IAsyncDisposable
     public static Program Start(string name, params string[] arguments) => new(Process.Start(
         new ProcessStartInfo(name, arguments)
         {
-            RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
         })!);
 
     /// <summary>ffmpeg that sends the numbered scene in real time, without end, as it was coded.</summary>

@@ -34,7 +34,9 @@ public sealed class StreamServer : IAsyncLifetime
     {
         var body = new JsonObject
         {
-            ["source"] = source, ["outputs"] = new JsonArray([.. outputs.Select(o => (JsonNode)o!)]), ["loop"] = true,
+            ["source"] = source,
+            ["outputs"] = new JsonArray([.. outputs.Select(o => (JsonNode)o!)]),
+            ["loop"] = true,
         };
         foreach (var (key, value) in System.Text.Json.JsonSerializer.SerializeToNode(more ?? new { })!.AsObject().ToArray())
             body[key] = value!.DeepClone();

@@ -62,7 +62,7 @@ public sealed class AuditLogTests : IDisposable
     private static async Task Ask(RunningServer server, HttpMethod method, string path, string? key, string? body = null)
     {
         using var request = new HttpRequestMessage(method, path)
-            { Content = body is null ? null : new StringContent(body, Encoding.UTF8, "application/json") };
+        { Content = body is null ? null : new StringContent(body, Encoding.UTF8, "application/json") };
         if (key is not null)
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", key);
         await server.Http.SendAsync(request, Cancel);

@@ -23,7 +23,8 @@ internal sealed class DtlsSide(bool client, DtlsCertificate own, string remoteFi
         var result = Session.Handshake(output);
         (Keys, Error, _transport) = (result.Keys, result.Error, result.Transport);
         _ended.Set();
-    }) { IsBackground = true }.Start();
+    })
+    { IsBackground = true }.Start();
 
     public void Receive(ReadOnlySpan<byte> datagram)
     {

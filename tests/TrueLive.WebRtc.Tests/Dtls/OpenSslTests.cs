@@ -135,7 +135,7 @@ public sealed class OpenSslTests : IDisposable
     private void StartOpenSsl(string arguments)
     {
         _openssl = Process.Start(new ProcessStartInfo("/usr/bin/openssl", arguments)
-            { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true })!;
+        { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true })!;
         DataReceivedEventHandler keep = (_, e) =>
         {
             lock (_lines)

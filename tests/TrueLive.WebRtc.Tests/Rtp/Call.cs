@@ -12,7 +12,7 @@ namespace TrueLive.WebRtc.Tests.Rtp;
 internal sealed class Call : IDisposable
 {
     private static readonly TransportDescription Transport = new()
-        { IceUfrag = "abcd", IcePassword = "0123456789abcdef012345", Fingerprint = "sha-256 00:11" };
+    { IceUfrag = "abcd", IcePassword = "0123456789abcdef012345", Fingerprint = "sha-256 00:11" };
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
     private readonly Clock _clock;
     private readonly Dictionary<uint, (int Number, byte[] Data, long At)> _sent = [];

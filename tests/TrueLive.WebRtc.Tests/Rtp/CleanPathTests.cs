@@ -64,13 +64,24 @@ public class CleanPathTests
     {
         using var call = new Call();
         var data = TestFrames.Make(VideoCodec.H264, 1, true, 20_000);
-        call.Alice.SendVideo(new EncodedFrame { Codec = VideoCodec.H264, Data = data, RtpTime = 7, KeyFrame = true,
-            Ticket = new(0, TimeSpan.Zero, call.Timestamp - TimeSpan.TicksPerMillisecond * 30, 7) }, call.Moment);
+        call.Alice.SendVideo(new EncodedFrame
+        {
+            Codec = VideoCodec.H264,
+            Data = data,
+            RtpTime = 7,
+            KeyFrame = true,
+            Ticket = new(0, TimeSpan.Zero, call.Timestamp - TimeSpan.TicksPerMillisecond * 30, 7)
+        }, call.Moment);
         // The pacer has sent at most a part of it.
         Assert.Empty(call.Left);
         call.Run(TimeSpan.FromMilliseconds(200), framesPerSecond: 0);
-        call.Alice.SendVideo(new EncodedFrame { Codec = VideoCodec.H264, Data = TestFrames.Make(VideoCodec.H264, 2, false, 500),
-            RtpTime = 8, KeyFrame = false }, call.Moment);
+        call.Alice.SendVideo(new EncodedFrame
+        {
+            Codec = VideoCodec.H264,
+            Data = TestFrames.Make(VideoCodec.H264, 2, false, 500),
+            RtpTime = 8,
+            KeyFrame = false
+        }, call.Moment);
 
         var (stamp, took) = Assert.Single(call.Left);
         Assert.Equal(7u, stamp);

@@ -111,7 +111,7 @@ public sealed class ReofferTests
     public void The_caller_chooses_the_layers_and_the_names_of_what_is_sent()
     {
         var answerer = new SdpAnswerer(new MediaPreferences
-            { Layers = ["q"], Sent = new SentMedia("PA_ai|camera", "TR_picture", "TR_sound") });
+        { Layers = ["q"], Sent = new SentMedia("PA_ai|camera", "TR_picture", "TR_sound") });
         var plan = answerer.Answer(Read("chromium-156-room-publish"), Local, out var answer);
         Assert.Equal("q", plan.ReceiveVideo!.Layer);
         Assert.Contains("a=msid:PA_ai|camera TR_picture\r\n", answer, StringComparison.Ordinal);

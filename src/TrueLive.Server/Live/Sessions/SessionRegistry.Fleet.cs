@@ -40,8 +40,11 @@ internal sealed partial class SessionRegistry
             else
                 missing.Add(value.Key);
         }
-        var prompt = new Prompt(was.Revision, was.Prompt, was.Strength, TimeSpan.Zero, model.Read(was.Prompt)) { Values = values
-            ?? ParameterValues.None };
+        var prompt = new Prompt(was.Revision, was.Prompt, was.Strength, TimeSpan.Zero, model.Read(was.Prompt))
+        {
+            Values = values
+            ?? ParameterValues.None
+        };
         lock (_admit)
         {
             RefuseWhenDraining();

@@ -49,7 +49,7 @@ internal sealed partial class SessionRegistry(
 
     /// <summary>Finds an owner's pictures that values of a model's parameters name.</summary>
     public Func<string, IReadOnlyList<ModelParameter>, IEnumerable<string>, IReadOnlyList<ReferencePicture>> Pictures
-        { get; init; } = (_, _, _) => [];
+    { get; init; } = (_, _, _) => [];
 
     /// <summary>Estimated processor time of each live session in milliseconds: its frames times the measured cost of one.</summary>
     public IReadOnlyDictionary<string, double> Spent => _hosted.Values.Where(h => h.Session.State == SessionState.Live).ToDictionary(
@@ -102,7 +102,7 @@ internal sealed partial class SessionRegistry(
                 new SessionSettings(model, width, height, Prompt.None, 0, 0, false), request.Owner, time.GetUtcNow(), request.Stays);
             if ((request.Prompt is not null || request.Strength is not null || request.Values is not null)
                 && hosted.Session.Update("start", new PromptChange(request.Prompt, request.Strength, TimeSpan.Zero)
-                    { Values = request.Values, Pictures = pictures }).Rejected is { } reason)
+                { Values = request.Values, Pictures = pictures }).Rejected is { } reason)
             {
                 End(hosted, EndCause.ControlServer, reason);
                 throw new RequestRefusedException(StatusCodes.Status400BadRequest, reason);
@@ -286,7 +286,8 @@ internal sealed partial class SessionRegistry(
         };
         var session = new LiveSession(id, settings, limits, time);
         var hosted = new HostedSession(session, token, created, new VideoBroadcaster(time, options.MaxKbps * 1000),
-            new SessionObserver(TimeSpan.FromSeconds(options.ReplaySeconds))) { Owner = owner, Stays = stays };
+            new SessionObserver(TimeSpan.FromSeconds(options.ReplaySeconds)))
+        { Owner = owner, Stays = stays };
         if (!_hosted.TryAdd(id, hosted))
         {
             hosted.Broadcaster.Dispose();

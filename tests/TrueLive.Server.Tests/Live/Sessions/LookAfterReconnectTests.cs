@@ -20,8 +20,10 @@ public sealed class LookAfterReconnectTests
             TimeProvider.System);
         session.Update("a", new PromptChange("noir", null, TimeSpan.Zero));
         var first = new Film(0, 20, 20.1, 24.2, 24.3)
-            { Before = n =>
-            Then(n == 2, () => session.Update("b", new PromptChange("thermal", null, TimeSpan.FromSeconds(secondsOfTransition)))) };
+        {
+            Before = n =>
+        Then(n == 2, () => session.Update("b", new PromptChange("thermal", null, TimeSpan.FromSeconds(secondsOfTransition))))
+        };
         await session.RunAsync(first, first, Cancel);
         var second = new Film(0, 0.1, 0.2);
         await session.RunAsync(second, second, Cancel);
