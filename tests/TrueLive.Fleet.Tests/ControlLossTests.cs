@@ -6,6 +6,7 @@ using TrueLive.Server.Tests.Http;
 namespace TrueLive.Fleet.Tests;
 
 /// <summary>What goes on without a control node, and without the store.</summary>
+[Trait("Run", "long")]
 public sealed class ControlLossTests : IAsyncLifetime
 {
     private readonly TestFleet _fleet = new();

@@ -7,6 +7,7 @@ using TrueLive.Server.Tests.Http;
 namespace TrueLive.Fleet.Tests;
 
 /// <summary>Keys at the front door: whose session it is, who watches, who operates.</summary>
+[Trait("Run", "long")]
 public sealed class FleetKeyTests : IAsyncLifetime
 {
     private const string Key = "the operator's key of this test";

@@ -3,6 +3,7 @@ using System.Net;
 namespace TrueLive.Fleet.Tests;
 
 /// <summary>A server of its own has nothing to do with fleets.</summary>
+[Trait("Run", "long")]
 public sealed class ServeAloneTests
 {
     [Fact]

@@ -6,6 +6,7 @@ using TrueLive.WebRtc.Whip;
 namespace TrueLive.Fleet.Tests;
 
 /// <summary>A worker that stops, and senders that know their address and nothing of tokens.</summary>
+[Trait("Run", "long")]
 public sealed class StoppedWorkerTests : IAsyncLifetime
 {
     private readonly TestFleet _fleet = new();

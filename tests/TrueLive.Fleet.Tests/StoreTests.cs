@@ -9,6 +9,7 @@ using TrueLive.Server.Configuration;
 namespace TrueLive.Fleet.Tests;
 
 /// <summary>Several control nodes find each other in a real PostgreSQL or Redis.</summary>
+[Trait("Run", "long")]
 public sealed class StoreTests(PostgresServer postgres) : IClassFixture<PostgresServer>
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
