@@ -148,7 +148,7 @@ public sealed class ClipCommandTests : IDisposable
         var manifest = this["models/tiny-diffusion/manifest.json"];
         File.WriteAllText(manifest, File.ReadAllText(manifest)
             .Replace("[40] }", "[20, 30, 40, 45], \"throughput\": true }", StringComparison.Ordinal));
-        await FilmAsync("film.mp4", "320x320", HeldFrames, rate: 10);
+        await FilmAsync("film.mp4", "512x512", HeldFrames, rate: 10);
         string[] Arguments(string output, params string[] more) =>
             ["film.mp4", "-o", output, "--prompts", "0s ink; 3s neon", "--model", "tiny-diffusion", "--models-folder", this["models"],
                 "--threads", "1", .. more];

@@ -66,21 +66,29 @@ public sealed class StoppedWorkerTests : IAsyncLifetime
         (string?)s!["id"] == id);
 
     // Until the directory knows that the worker stops, the front door asks to come again.
-    private static async Task<NativeClient> ConnectAsync(Uri address)
+    private async Task<NativeClient> ConnectAsync(Uri address)
     {
         NativeClient? client = null;
-        await TestFleet.UntilAsync(async () =>
+        var said = "";
+        try
         {
-            try
+            await TestFleet.UntilAsync(async () =>
             {
-                client = await NativeClient.ConnectAsync(address);
-                return true;
-            }
-            catch (WhipException)
-            {
-                return false;
-            }
-        });
+                try
+                {
+                    client = await NativeClient.ConnectAsync(address);
+                }
+                catch (WhipException refused)
+                {
+                    said = refused.Message;
+                }
+                return client is not null;
+            });
+        }
+        catch (OperationCanceledException)
+        {
+            Assert.Fail($"The address stays closed: {said}\n{await _fleet.ViewAsync()}");
+        }
         return client!;
     }
 }

@@ -37,6 +37,8 @@ public sealed class TestFleet : IAsyncLifetime
         await StartWorkerAsync("gpu-1");
         await StartWorkerAsync("gpu-2");
         await UntilAsync(async () => (await WorkersAsync()).Count(w => (string?)w!["state"] == "ready") == 2);
+        // Nobody is told that the fleet is full, or a session unknown, before every worker has had time to report.
+        using (await Http.GetAsync("/v1/sessions/none", TestContext.Current.CancellationToken)) { }
     }
 
     internal async Task StartControlAsync(Action<ServerOptions> change, string? key = null)

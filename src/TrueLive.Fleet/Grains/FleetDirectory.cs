@@ -87,7 +87,8 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
             return Refuse(choice);
         var worker = _workers[name];
         var silent = time.GetElapsedTime(seat.HeardAt);
-        (seat.Before, seat.Confirmed, seat.Since) = (seat.Holder, false, time.GetTimestamp());
+        // Its new worker does not know it yet: a report that is on its way must not end it.
+        (seat.Before, seat.Confirmed, seat.MadeAt, seat.Since) = (seat.Holder, false, null, time.GetTimestamp());
         Move(session, seat, HolderOf(worker));
         _counts = _counts with { Restored = _counts.Restored + 1 };
         return new TakenPlace(worker.Linked, 0, "", choice.Capacity, choice.Running, last, silent.TotalMilliseconds);

@@ -73,6 +73,9 @@ internal sealed partial class FleetLink(
             throw new IOException(WordsOf(socket.HttpStatusCode) ?? error.InnerException?.Message ?? error.Message, error);
         }
         using var turn = new SemaphoreSlim(1);
+        // What it has when it is told to stop, before its sessions end for that: callbacks run in the reverse order of their registration.
+        var last = new TaskCompletionSource<WorkerReport>();
+        using var leaving = life.ApplicationStopping.Register(() => last.TrySetResult(reports.Now()));
         await SendAsync(new Hello(LinkMessage.Protocol, typeof(FleetLink).Assembly.GetName().Version!.ToString(3), _run, address.Announced,
             address.Certificate)).ConfigureAwait(false);
         if (await LinkCodec.ReceiveAsync(socket, early.Token).ConfigureAwait(false) is not Welcome welcome)
@@ -139,6 +142,7 @@ internal sealed partial class FleetLink(
                         .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                     broken.Token.ThrowIfCancellationRequested();
                 }
+                await SendAsync(await last.Task.WaitAsync(broken.Token).ConfigureAwait(false)).ConfigureAwait(false);
                 await InTurnAsync(() => socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, broken.Token))
                     .ConfigureAwait(false);
             }

@@ -1,7 +1,9 @@
+using System.Runtime.InteropServices;
+
 namespace TrueLive.Server.Resources;
 
 /// <summary>Files and folders that only the server's own user may open, whatever the umask says.</summary>
-internal static class PrivateFiles
+internal static partial class PrivateFiles
 {
     private const UnixFileMode ForUs = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
@@ -28,13 +30,23 @@ internal static class PrivateFiles
         var aside = WriteAside(path, content);
         try
         {
-            File.Move(aside, path, overwrite: false);
+            // File.Move checks and then renames, which replaces a file that another server makes in between; link never replaces one. It
+            // fails where a file system has no hard links.
+            if (Link(aside, path) != 0 && !File.Exists(path))
+                File.Move(aside, path, overwrite: false);
         }
         catch (IOException) when (File.Exists(path))
+        {
+            // Another server was first.
+        }
+        finally
         {
             File.Delete(aside);
         }
     }
+
+    [LibraryImport("libc", EntryPoint = "link", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Link(string from, string to);
 
     private static string WriteAside(string path, byte[] content)
     {

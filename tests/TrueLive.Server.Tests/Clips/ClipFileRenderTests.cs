@@ -252,7 +252,7 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
         var steps = 0;
         var settings = Settings(input, "failing", model) with
         {
-            Part = TimeSpan.FromMilliseconds(200),
+            Part = TimeSpan.FromMilliseconds(1),
             Resume = true,
             BeforeStep = _ =>
             {
