@@ -196,7 +196,8 @@ public sealed class SrtpSessionTests : IDisposable
         }
 
         RoundTrips(1, 50);
-        Assert.Equal(0, RoundTrips(51, 1000));
+        // The runtime allocates a little when it compiles a method again. One object per packet would be 24,000 bytes or more.
+        Assert.InRange(RoundTrips(51, 1000), 0, 8_000);
     }
 
     [Fact]
