@@ -88,19 +88,19 @@ internal readonly struct ColourGrade
         var (kr, kb) = colour.Matrix == ColourMatrix.Bt709 ? (0.2126, 0.0722) : (0.299, 0.114);
         var kg = 1 - kr - kb;
         double luma = colour.FullRange ? 255 : 219, chroma = colour.FullRange ? 255 : 224, black = colour.FullRange ? 0 : 16;
-        double[] encode =
+        ReadOnlySpan<double> encode =
         [
             kr * luma, kg * luma, kb * luma,
             -kr / (2 * (1 - kb)) * chroma, -kg / (2 * (1 - kb)) * chroma, 0.5 * chroma,
             0.5 * chroma, -kg / (2 * (1 - kr)) * chroma, -kb / (2 * (1 - kr)) * chroma,
         ];
-        double[] decode =
+        ReadOnlySpan<double> decode =
         [
             1 / luma, 0, 2 * (1 - kr) / chroma,
             1 / luma, -2 * (1 - kb) * kb / kg / chroma, -2 * (1 - kr) * kr / kg / chroma,
             1 / luma, 2 * (1 - kb) / chroma, 0,
         ];
-        double[] zero = [black, 128, 128];
+        ReadOnlySpan<double> zero = [black, 128, 128];
         Span<double> graded = stackalloc double[3];
         for (var from = 0; from < 4; from++)
         {
@@ -117,6 +117,7 @@ internal readonly struct ColourGrade
 
         static int Fixed(double value) => (int)Math.Round(value * (1 << Bits));
 
-        static int Shift(Span<int> k, int row, double[] zero) => (int)(k[row] * zero[0] + k[row + 1] * zero[1] + k[row + 2] * zero[2]);
+        static int Shift(Span<int> k, int row, ReadOnlySpan<double> zero) =>
+            (int)(k[row] * zero[0] + k[row + 1] * zero[1] + k[row + 2] * zero[2]);
     }
 }

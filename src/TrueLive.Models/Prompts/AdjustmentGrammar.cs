@@ -8,10 +8,7 @@ namespace TrueLive.Models.Prompts;
 /// "brightness down by 30 %" or "not so much contrast". Adjectives of a description ("soft pastel painting") are left to the looks.
 /// </summary>
 /// <param name="clause">The clause.</param>
-/// <param name="plain">
-/// Whether an adjective alone may ask for an adjustment; not in a clause that describes a look itself.
-/// </param>
-internal sealed class AdjustmentGrammar(PromptToken[] clause, bool plain)
+internal sealed class AdjustmentGrammar(PromptToken[] clause)
 {
     private readonly bool[] _taken = new bool[clause.Length];
 
@@ -45,8 +42,7 @@ internal sealed class AdjustmentGrammar(PromptToken[] clause, bool plain)
         var end = at + 1;
         while (end < clause.Length && around.Take(clause[end], ahead: true))
             end++;
-        // "Vivid colours": the noun only carries its adjective.
-        if (around.Amount(target, plain && IsAlone(first, end)) is not { } amount)
+        if (around.Amount(target, IsAlone(first, end)) is not { } amount)
             return false;
         if (amount == 0)
             Refused.Add(clause[at].Text);

@@ -53,13 +53,13 @@ internal static class AdjustmentWords
         sharpness + noun: sharpness clarity
         """);
 
-    public static readonly FrozenSet<string> Up = Set("more higher increase increased raise boost add up extra stronger plus high strong bump");
+    public static readonly FrozenSet<string> Up = Set(
+        "more higher increase increased raise boost add up extra stronger plus high strong bump");
 
-    public static readonly FrozenSet<string> Down = Set("less lower reduce reduced decrease decreased cut down weaker low fewer minus weak drop");
+    public static readonly FrozenSet<string> Down = Set(
+        "less lower reduce reduced decrease decreased cut down weaker low fewer minus weak drop");
 
-    public static readonly FrozenSet<string> Negators = Set("""
-        not no without don't dont doesn't never avoid isn't remove take
-        """);
+    public static readonly FrozenSet<string> Negators = Set("not no without don't dont doesn't never avoid isn't remove take");
 
     public static readonly FrozenDictionary<string, float> Degrees = Degree("""
         0.12: bit little slightly somewhat touch tad subtly gently slight subtle tiny hint

@@ -37,6 +37,16 @@ internal static class ContentEdits
         look style effect filter feel vibe painting drawing sketch print cartoon tone grade art
         """);
 
+    private static readonly (FrozenSet<string> Words, string[] Looks)[] Opposites =
+    [
+        (AdjustmentWords.Set("autumn fall spring summer hot desert tropical sunny sunshine beach fire lava flames jungle harvest blossom"
+            + " meadow"), ["winter", "underwater", "night-vision"]),
+        (AdjustmentWords.Set("day daylight noon morning sunrise sunny sunshine sky clouds"), ["starry-night", "night-vision"]),
+        (AdjustmentWords.Set("ice frozen snow cold winter"), ["thermal"]),
+        (AdjustmentWords.Set("modern futuristic future digital"), ["sepia", "film"]),
+        (AdjustmentWords.Set("colourful colorful rainbow"), ["noir", "sepia"]),
+    ];
+
     /// <summary>
     /// Whether a clause asks for a change of content. <paramref name="left"/> is then what it says of a style, as in "a beard, as a pencil
     /// sketch".
@@ -79,16 +89,6 @@ internal static class ContentEdits
         var at = Array.FindLastIndex(words, w => w.Text is "as" or "in");
         return at > 0 && words[at..].Any(w => Styles.Contains(w.Text)) ? words[(at + 1)..] : [];
     }
-
-    private static readonly (FrozenSet<string> Words, string[] Looks)[] Opposites =
-    [
-        (AdjustmentWords.Set("autumn fall spring summer hot desert tropical sunny sunshine beach fire lava flames jungle harvest blossom"
-            + " meadow"), ["winter", "underwater", "night-vision"]),
-        (AdjustmentWords.Set("day daylight noon morning sunrise sunny sunshine sky clouds"), ["starry-night", "night-vision"]),
-        (AdjustmentWords.Set("ice frozen snow cold winter"), ["thermal"]),
-        (AdjustmentWords.Set("modern futuristic future digital"), ["sepia", "film"]),
-        (AdjustmentWords.Set("colourful colorful rainbow"), ["noir", "sepia"]),
-    ];
 
     /// <summary>Whether the words of a text contradict a look that is not named in it.</summary>
     public static bool Contradicts(IReadOnlyList<string> words, string look, IEnumerable<string> anchors) =>

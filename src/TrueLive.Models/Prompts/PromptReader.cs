@@ -27,6 +27,11 @@ internal sealed partial class PromptReader(LookMatcher matcher)
 
     private static readonly FrozenSet<string> Questions = AdjustmentWords.Set("what who why when how where which");
 
+    private static readonly FrozenSet<string> Colours = AdjustmentWords.Set("red green blue yellow orange brown black white gray grey");
+
+    private static readonly FrozenSet<string> Keep = AdjustmentWords.Set(
+        "leave keep original unchanged untouched natural normal reset undo stop off clear none nothing");
+
     // Of prompts for other programs.
     private static readonly FrozenSet<string> Tags = new[]
     {
@@ -76,22 +81,20 @@ internal sealed partial class PromptReader(LookMatcher matcher)
             rest.AddRange(Words(clause));
             return;
         }
-        var grammar = new AdjustmentGrammar(clause, plain: true).Read();
+        var grammar = new AdjustmentGrammar(clause).Read();
         var asked = grammar.Found.Count + grammar.Refused.Count > 0;
-        if (!asked || !IsFilling(grammar.Rest))
+        var whole = asked && IsFilling(grammar.Rest);
+        if (!whole && ContentEdits.IsEdit(clause, out var style))
         {
-            if (ContentEdits.IsEdit(clause, out var style))
-            {
-                read.Edit = true;
-                rest.AddRange(Words(style));
-                return;
-            }
+            read.Edit = true;
+            rest.AddRange(Words(style));
+            return;
         }
         read.Add(grammar.Found, weight);
         read.Refused.AddRange(grammar.Refused);
-        var words = Words(grammar.Rest).ToList();
-        if (asked && IsFilling(grammar.Rest))
+        if (whole)
             return;
+        var words = Words(grammar.Rest).ToList();
         var not = words.FindIndex(Negators.Contains);
         if (not < 0)
         {
@@ -154,14 +157,11 @@ internal sealed partial class PromptReader(LookMatcher matcher)
     // Whether only words such as "bright" or "red" speak for a look; they would say the same of any picture.
     private bool IsAdjective(List<string> words, int look)
     {
-        var others = words.FindAll(w => !Colours.Contains(w) && (!AdjustmentWords.Targets.TryGetValue(w, out var t) || t.Form != AdjustmentForm.Adjective));
+        var others = words.FindAll(w => !Colours.Contains(w)
+            && (!AdjustmentWords.Targets.TryGetValue(w, out var t) || t.Form != AdjustmentForm.Adjective));
         return others.Count < words.Count && (!matcher.Score(string.Join(' ', others), out var scores, [])
             || scores[look] < matcher.Known - 0.06);
     }
-
-    private static readonly FrozenSet<string> Colours = AdjustmentWords.Set("red green blue yellow orange brown black white gray grey");
-
-    private static readonly FrozenSet<string> Keep = AdjustmentWords.Set("leave keep original unchanged untouched natural normal reset undo stop off clear none nothing");
 
     private static bool IsFilling(PromptToken[] tokens) => tokens.All(t => t.Kind != PromptTokenKind.Word
         || AdjustmentWords.Glue.Contains(t.Text) || AdjustmentWords.Degrees.ContainsKey(t.Text) || t.Text is "and" or "then" or "also");

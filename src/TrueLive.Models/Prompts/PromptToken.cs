@@ -30,7 +30,7 @@ internal readonly partial record struct PromptToken(PromptTokenKind Kind, string
     {
         var clauses = new List<PromptToken[]>();
         var clause = new List<PromptToken>();
-        foreach (Match match in Pattern().Matches(text.Replace('’', '\'').Normalize().ToLowerInvariant()))
+        foreach (Match match in Pattern().Matches(text.Replace('’', '\'').ToLowerInvariant()))
         {
             var token = Of(match);
             if (token.Kind != PromptTokenKind.Break)
@@ -59,8 +59,8 @@ internal readonly partial record struct PromptToken(PromptTokenKind Kind, string
             : new(match.Groups["emoji"].Success ? PromptTokenKind.Emoji : PromptTokenKind.Break, match.Value);
     }
 
-    // Words as LookMatcher reads them. Emoji: pictographs lie in the surrogate range or are symbols, and may go on with joiners and selectors.
-    [GeneratedRegex(@"(?<amount>[+-]?\d{1,6}(?:[.,]\d{1,3})?)\s?(?:%|percent\b)|(?<amount>(?<![\w])[+-]\d{1,6})\b(?![\w])"
+    // Words as LookMatcher reads them. Pictographs are surrogates or symbols, and may go on with joiners and selectors.
+    [GeneratedRegex(@"(?<amount>[+-]?\d{1,6}(?:[.,]\d{1,3})?)\s?(?:%|percent\b)|(?<amount>(?<!\w)[+-]\d{1,6})\b"
         + @"|(?<word>[^\W_]+(?:[-'][^\W_]+)*)|(?<emoji>[\p{Cs}\p{So}\u200d\ufe0f\u20e3]+)|(?<break>[,;.!?:/|\r\n])",
         RegexOptions.ExplicitCapture)]
     private static partial Regex Pattern();

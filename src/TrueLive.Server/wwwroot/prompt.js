@@ -2,7 +2,15 @@
 import { $, device, h, ms, trouble } from './dom.js';
 
 const KEPT = 30;
-const IDEAS = ['mostly ink, a bit of neon', 'pencil sketch', 'ink, a bit warmer', 'warm old photograph', 'deep underwater', 'comic book', 'cold winter light'];
+const IDEAS = [
+  'mostly ink, a bit of neon',
+  'pencil sketch',
+  'ink, a bit warmer',
+  'warm old photograph',
+  'deep underwater',
+  'comic book',
+  'cold winter light',
+];
 
 export class PromptLine {
   #live;
