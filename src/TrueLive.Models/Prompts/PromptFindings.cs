@@ -65,11 +65,11 @@ internal sealed class PromptFindings(float[] weights)
         if (LeftOut.Count > 0)
             says.Add($"Left out: {string.Join(", ", LeftOut)}.");
         if (NotLeftOut.Count > 0)
-            says.Add($"This network cannot leave this out: {string.Join(", ", NotLeftOut)}.");
+            says.Add($"This model cannot leave this out: {string.Join(", ", NotLeftOut)}.");
         if (Refused.Count > 0)
             says.Add($"Not made {string.Join(" or ", Refused)}.");
         if (Edit)
-            says.Add("This network restyles the picture and cannot add or change things.");
+            says.Add("This model restyles the picture and cannot add or change things.");
         if (Emoji.Count > 0)
             says.Add($"Emoji are not read ({string.Concat(Emoji.Take(5))}): write it in words.");
         if (Foreign)
