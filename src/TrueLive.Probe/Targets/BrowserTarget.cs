@@ -8,8 +8,8 @@ using Queues = System.Threading.Channels;
 namespace TrueLive.Probe.Targets;
 
 /// <summary>
-/// Anything that runs in a browser: a headless Chromium gets the frames over a WebSocket and gives the output back over it, in a small size.
-/// The page may be hostile, so all that it says is bounded.
+/// Anything that runs in a browser: a headless Chromium gets the frames over a WebSocket and gives the output back over it, in a small
+/// size. The page may be hostile, so all that it says is bounded.
 /// </summary>
 public abstract partial class BrowserTarget : IProbeTarget
 {

@@ -5,7 +5,9 @@ using System.Text.Json;
 
 namespace TrueLive.Probe.Targets;
 
-/// <summary>Chromium's developer tools for its one page: enough to open an address, run a script before the page's own, and click.</summary>
+/// <summary>
+/// Chromium's developer tools for its one page: enough to open an address, run a script before the page's own, and click.
+/// </summary>
 internal sealed class DevTools : IDisposable
 {
     // Answers are small; what a page makes longer is its own attempt to fill our memory.

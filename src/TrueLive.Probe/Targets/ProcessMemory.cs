@@ -5,7 +5,9 @@ namespace TrueLive.Probe.Targets;
 /// <summary>The memory of a process and all below it, as the kernel counts it.</summary>
 internal static class ProcessMemory
 {
-    /// <summary>Bytes that are theirs alone or shared in memory; files that they map do not count. Nothing where there is no /proc.</summary>
+    /// <summary>
+    /// Bytes that are theirs alone or shared in memory; files that they map do not count. Nothing where there is no /proc.
+    /// </summary>
     public static long OfTree(int root)
     {
         if (!Directory.Exists("/proc/self"))

@@ -25,6 +25,9 @@ public sealed record SiteOptions
 public sealed class SiteTarget : BrowserTarget
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
+    private static readonly string[] Permissions = ["videoCapture", "audioCapture"];
+    private static readonly string[] Domains = ["Page.enable", "Inspector.enable", "Runtime.enable"];
+    private static readonly string[] Mouse = ["mouseMoved", "mousePressed", "mouseReleased"];
     private readonly Uri _address;
     private readonly SiteOptions _site;
     private DevTools? _tools;
@@ -73,11 +76,11 @@ public sealed class SiteTarget : BrowserTarget
         var port = await browser.DevToolsPortAsync(Time, cancel).ConfigureAwait(false);
         _tools = await DevTools.ConnectAsync(port, Time, cancel).ConfigureAwait(false);
         _tools.Crashed = () => End("the page crashed");
-        foreach (var domain in new[] { "Page.enable", "Inspector.enable", "Runtime.enable" })
+        foreach (var domain in Domains)
             await _tools.CallAsync(domain, new { }, cancel).ConfigureAwait(false);
         // A page's own rules may forbid it to reach the probe.
         await _tools.CallAsync("Page.setBypassCSP", new { enabled = true }, cancel).ConfigureAwait(false);
-        await _tools.CallAsync("Browser.grantPermissions", new { permissions = new[] { "videoCapture", "audioCapture" } }, cancel)
+        await _tools.CallAsync("Browser.grantPermissions", new { permissions = Permissions }, cancel)
             .ConfigureAwait(false);
         await _tools.CallAsync("Page.addScriptToEvaluateOnNewDocument", new { source = Script(host) }, cancel).ConfigureAwait(false);
         var opened = await _tools.CallAsync("Page.navigate", new { url = _address.AbsoluteUri }, cancel).ConfigureAwait(false);
@@ -127,7 +130,7 @@ public sealed class SiteTarget : BrowserTarget
         if (!place.TryGetProperty("x", out var x) || !place.TryGetProperty("y", out var y))
             throw new TargetException($"{Name}: '{selector}' has no place.");
         // A real click: many pages play video and sound only after one.
-        foreach (var type in new[] { "mouseMoved", "mousePressed", "mouseReleased" })
+        foreach (var type in Mouse)
             await tools.CallAsync("Input.dispatchMouseEvent", new { type, x, y, button = type == "mouseMoved" ? "none" : "left",
                 clickCount = type == "mouseMoved" ? 0 : 1 }, cancel).ConfigureAwait(false);
     }
@@ -138,7 +141,8 @@ public sealed class SiteTarget : BrowserTarget
         .Replace("/* bridge */", PageHost.Resource("bridge.js"), StringComparison.Ordinal)
         .Replace("ADDRESS", host.Frames, StringComparison.Ordinal);
 
-    private static bool Flag(JsonElement look, string name) => look.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.True;
+    private static bool Flag(JsonElement look, string name) =>
+        look.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.True;
 
     private static double Number(JsonElement look, string name) =>
         look.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number ? value.GetDouble() : 0;

@@ -16,22 +16,29 @@ internal sealed class HandMadeSite : IDisposable
         function draw(camera, canvas) {
           const video = Object.assign(document.createElement('video'), { srcObject: camera, muted: true, autoplay: true });
           const context = canvas.getContext('2d');
-          const step = () => { context.filter = 'invert(1)'; context.drawImage(video, 0, 0, canvas.width, canvas.height); video.requestVideoFrameCallback(step); };
+          const step = () => { 
+            context.filter = 'invert(1)';
+            context.drawImage(video, 0, 0, canvas.width, canvas.height);
+            video.requestVideoFrameCallback(step);
+          };
           video.requestVideoFrameCallback(step);
         }
         """;
 
     private static readonly Dictionary<string, (int Status, string Html)> Pages = new()
     {
-        ["/canvas"] = (200, Page("<canvas id=out width=320 height=180></canvas>", Camera + " draw(camera, document.querySelector('#out'));")),
+        ["/canvas"] = (200, Page("<canvas id=out width=320 height=180></canvas>",
+            Camera + " draw(camera, document.querySelector('#out'));")),
         // The preview is larger than the answer, as on many pages; a window opens, a question is asked, and sound plays.
-        ["/button"] = (200, Page("<video id=me autoplay muted style='width:400px'></video><video id=out autoplay muted style='width:320px'></video>" +
-            "<button id=start>Start</button>", """
+        ["/button"] = (200, Page("<video id=me autoplay muted style='width:400px'></video>" +
+            "<video id=out autoplay muted style='width:320px'></video><button id=start>Start</button>", """
             document.querySelector('#start').onclick = async () => {
               if (!navigator.userActivation.isActive) return;
               open('/advertisement'); alert('Welcome'); new AudioContext().createOscillator().start();
               const devices = await navigator.mediaDevices.enumerateDevices();
-              const camera = await navigator.mediaDevices.getUserMedia({ video: { deviceId: devices.find(d => d.kind === 'videoinput').deviceId } });
+              const camera = await navigator.mediaDevices.getUserMedia({
+                video: { deviceId: devices.find(d => d.kind === 'videoinput').deviceId },
+              });
               document.querySelector('#me').srcObject = camera;
               const canvas = document.createElement('canvas'); canvas.width = 320; canvas.height = 180;
               draw(camera, canvas);
@@ -55,7 +62,10 @@ internal sealed class HandMadeSite : IDisposable
             """)),
         ["/prompts"] = (200, Page("<canvas id=out width=320 height=180></canvas><form id=form><input id=prompt></form>", Camera + """
              draw(camera, document.querySelector('#out'));
-            document.querySelector('#form').onsubmit = e => { e.preventDefault(); fetch('/said?' + document.querySelector('#prompt').value); };
+            document.querySelector('#form').onsubmit = e => {
+              e.preventDefault();
+              fetch('/said?' + document.querySelector('#prompt').value);
+            };
             """)),
     };
 
