@@ -5,7 +5,7 @@ namespace TrueLive.Probe.Targets;
 /// <summary>What is done on a page that is measured by its address. Selectors are those of CSS.</summary>
 public sealed record SiteOptions
 {
-    /// <summary>The element that shows the answer: video, canvas or img; null for the largest that does not play the camera.</summary>
+    /// <summary>The element that shows the answer: video, canvas or image; null for the largest that does not play the camera.</summary>
     public string? Output { get; init; }
 
     /// <summary>What is clicked, in this order, each as soon as it is there.</summary>
@@ -75,7 +75,7 @@ public sealed class SiteTarget : BrowserTarget
     {
         var port = await browser.DevToolsPortAsync(Time, cancel).ConfigureAwait(false);
         _tools = await DevTools.ConnectAsync(port, Time, cancel).ConfigureAwait(false);
-        _tools.Crashed = () => End("the page crashed");
+        _tools.Crashed = () => End(browser.EndedBecause ?? "the page crashed");
         foreach (var domain in Domains)
             await _tools.CallAsync(domain, new { }, cancel).ConfigureAwait(false);
         // A page's own rules may forbid it to reach the probe.
