@@ -20,25 +20,54 @@ internal static class ProbeTargetCommands
 
     public static Command Page(ProbeOptions shared)
     {
-        var file = new Argument<string>("file")
-        { Description = "Adapter script: exports connect(stream, probe), perhaps prompt(text). Ready ones are in samples/probe." };
+        var file = new Argument<string>("page")
+        {
+            Description = "An https address, or an adapter script that exports connect(stream, probe), perhaps prompt(text); ready ones " +
+                "are in samples/probe.",
+        };
         var variable = new Option<string[]>("--var")
         { Description = "NAME=VALUE for the adapter (probe.variables.NAME); keys come from the environment variables that it names." };
+        var output = new Option<string?>("--output")
+        { Description = "For an address: the element that shows the answer, as a CSS selector [the largest beside the camera's own]." };
+        var click = new Option<string[]>("--click") { Description = "For an address: what to click, in this order." };
+        var field = new Option<string?>("--prompt-field") { Description = "For an address: where a prompt is written." };
+        var button = new Option<string?>("--prompt-button") { Description = "For an address: what sends a prompt [the Enter key]." };
         var browser = new Option<string>("--browser") { Description = "Chromium.", DefaultValueFactory = _ => "chromium" };
         var bare = new Option<bool>("--no-sandbox")
         {
             Description = "Run Chromium without its sandbox, which it does not have for root: for pages that you trust with " +
             "this machine."
         };
+        var megabytes = new Option<long>("--megabytes")
+        { Description = "Memory that the browser may take; beyond it the run ends.", DefaultValueFactory = _ => 4096 };
         var patience = ConnectSeconds(60);
-        return Live(shared, "page", "Any system that a browser can reach, through an adapter script.",
-            [file, variable, browser, bare, patience], parsed =>
+        return Live(shared, "page", "Any system that a browser can reach, by its address or through an adapter script.",
+            [file, output, click, field, button, variable, browser, bare, megabytes, patience], parsed =>
         {
+            var chromium = new BrowserOptions
+            {
+                Browser = parsed.GetValue(browser)!,
+                Patience = Seconds(parsed, patience),
+                WithoutSandbox = parsed.GetValue(bare),
+                Megabytes = Math.Clamp(parsed.GetValue(megabytes), 512, 1 << 20),
+            };
+            var site = new SiteOptions
+            {
+                Output = parsed.GetValue(output),
+                Clicks = parsed.GetValue(click) ?? [],
+                PromptField = parsed.GetValue(field),
+                PromptButton = parsed.GetValue(button),
+            };
             var variables = new SortedDictionary<string, string>(StringComparer.Ordinal);
             foreach (var pair in (parsed.GetValue(variable) ?? []).Select(v => v.Split('=', 2)))
                 variables[pair[0]] = pair.Length == 2 ? pair[1] : throw new FormatException($"--var {pair[0]}: write NAME=VALUE.");
-            return new PageTarget(parsed.GetValue(file)!, parsed.GetValue(browser)!, variables, TimeProvider.System,
-                Seconds(parsed, patience), parsed.GetValue(bare));
+            if (Uri.TryCreate(parsed.GetValue(file), UriKind.Absolute, out var address) && address.Scheme is "http" or "https")
+                return variables.Count == 0 ? new SiteTarget(address, site, chromium, TimeProvider.System)
+                    : throw new FormatException("--var is for adapter scripts; an address takes --output, --click and --prompt-field.");
+            return site.Output is null && site.PromptField is null && site.PromptButton is null && site.Clicks.Count == 0
+                ? new PageTarget(parsed.GetValue(file)!, chromium, variables, TimeProvider.System)
+                : throw new FormatException("--output, --click, --prompt-field and --prompt-button are for addresses; an adapter script " +
+                    "does that itself.");
         });
     }
 
@@ -124,7 +153,7 @@ internal static class ProbeTargetCommands
                 await using var target = open(parsed);
                 return (options.Folder, await show.RunAsync((say, progress) =>
                 {
-                    if (target is PageTarget page)
+                    if (target is BrowserTarget page)
                         page.Heard = say;
                     if (target is WhipTarget whip)
                         whip.Heard = say;

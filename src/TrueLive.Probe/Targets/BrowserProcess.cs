@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Globalization;
 
 namespace TrueLive.Probe.Targets;
 
@@ -14,14 +15,18 @@ internal sealed class BrowserProcess : IDisposable
 
     private static readonly string[] Inherited = ["PATH", "LD_LIBRARY_PATH", "TMPDIR", "LANG"];
 
+    private static readonly TimeSpan MemoryEvery = TimeSpan.FromSeconds(1);
+
     private readonly Process _process;
+    private readonly ITimer _memory;
     private readonly string _profile = Directory.CreateTempSubdirectory("truelive-probe-").FullName;
 
     /// <exception cref="TargetException">
     /// There is no such browser, or it would have to run without its sandbox, which was not allowed.
     /// </exception>
-    public BrowserProcess(string executable, string page, bool withoutSandbox)
+    public BrowserProcess(BrowserOptions options, string page, bool devTools, TimeProvider time)
     {
+        var (executable, withoutSandbox) = (options.Browser, options.WithoutSandbox);
         // Chromium's sandbox refuses to run as root, as in containers.
         if (Environment.UserName == "root" && !withoutSandbox)
             throw new TargetException("Chromium has no sandbox when root runs it, and the page that is measured could use the whole " +
@@ -52,6 +57,13 @@ internal sealed class BrowserProcess : IDisposable
             "--disable-backgrounding-occluded-windows", $"--user-data-dir={_profile}",
         })
             start.ArgumentList.Add(argument);
+        // A page's frames of other sites live in its own process, and it may reach the probe on this machine.
+        if (devTools)
+        {
+            foreach (var argument in new[] { "--remote-debugging-port=0", "--disable-site-isolation-trials",
+                "--disable-features=IsolateOrigins,site-per-process,LocalNetworkAccessChecks", "--window-size=1280,800" })
+                start.ArgumentList.Add(argument);
+        }
         if (withoutSandbox)
             start.ArgumentList.Add("--no-sandbox");
         start.ArgumentList.Add(page);
@@ -69,6 +81,23 @@ internal sealed class BrowserProcess : IDisposable
         _process.BeginErrorReadLine();
         _process.BeginOutputReadLine();
         Ended = _process.WaitForExitAsync();
+        _memory = time.CreateTimer(_ => Weigh(options.Megabytes), null, MemoryEvery, MemoryEvery);
+    }
+
+    /// <summary>Why it was ended from here; null when it was not.</summary>
+    public string? EndedBecause { get; private set; }
+
+    /// <summary>The port of its developer tools, once it listens there.</summary>
+    public async Task<int> DevToolsPortAsync(TimeProvider time, CancellationToken cancel)
+    {
+        var file = Path.Combine(_profile, "DevToolsActivePort");
+        while (true)
+        {
+            // It may be read while it is being written.
+            if (File.Exists(file) && await File.ReadAllLinesAsync(file, cancel).ConfigureAwait(false) is [var port, _, ..])
+                return int.Parse(port, CultureInfo.InvariantCulture);
+            await Task.Delay(TimeSpan.FromMilliseconds(50), time, cancel).ConfigureAwait(false);
+        }
     }
 
     /// <summary>Completes when the browser is gone.</summary>
@@ -76,6 +105,7 @@ internal sealed class BrowserProcess : IDisposable
 
     public void Dispose()
     {
+        _memory.Dispose();
         if (!_process.HasExited)
             _process.Kill(entireProcessTree: true);
         _process.WaitForExit();
@@ -88,6 +118,15 @@ internal sealed class BrowserProcess : IDisposable
         {
             // A child process of the browser is still writing; the system clears its temporary folder later.
         }
+    }
+
+    // Pages have ended whole machines by taking all memory; a browser sets no limit of its own to all its processes together.
+    private void Weigh(long megabytes)
+    {
+        if (_process.HasExited || ProcessMemory.OfTree(_process.Id) >> 20 is var taken && taken <= megabytes)
+            return;
+        EndedBecause = $"the page took more than {megabytes} MB of memory, so the browser was ended; more is allowed with --megabytes";
+        _process.Kill(entireProcessTree: true);
     }
 
     // Chromium's DownloadRestrictions: 3 refuses all.

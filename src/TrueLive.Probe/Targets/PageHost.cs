@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Security.Cryptography;
+using System.Text;
 
 namespace TrueLive.Probe.Targets;
 
@@ -13,16 +14,17 @@ internal sealed class PageHost : IDisposable
 {
     private const long MaxFile = 64L << 20;
     private readonly HttpListener _listener = new();
-    private readonly string _folder;
+    private readonly string? _folder;
     private readonly string _adapters;
     private readonly string _token = RandomNumberGenerator.GetHexString(32, true);
     private readonly TaskCompletionSource<WebSocket> _socket = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    public PageHost(string adapter)
+    /// <param name="adapter">The script whose folder is served; null for none.</param>
+    public PageHost(string? adapter)
     {
-        _folder = Path.GetDirectoryName(Path.GetFullPath(adapter))!;
+        _folder = adapter is null ? null : Path.GetDirectoryName(Path.GetFullPath(adapter))!;
         _adapters = $"/{_token}/adapter/";
-        Module = _adapters + Uri.EscapeDataString(Path.GetFileName(adapter));
+        Module = _adapters + Uri.EscapeDataString(Path.GetFileName(adapter ?? ""));
         using (var free = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))
         {
             free.Bind(new IPEndPoint(IPAddress.Loopback, 0));
@@ -38,6 +40,9 @@ internal sealed class PageHost : IDisposable
 
     /// <summary>What the browser opens.</summary>
     public string Page => $"{Address}?token={_token}";
+
+    /// <summary>Where the WebSocket is.</summary>
+    public string Frames => $"ws{Address[4..]}frames?token={_token}";
 
     /// <summary>Path of the adapter module.</summary>
     public string Module { get; }
@@ -88,6 +93,8 @@ internal sealed class PageHost : IDisposable
 
     private byte[]? FileOf(string name)
     {
+        if (_folder is null)
+            return null;
         var path = Path.GetFullPath(Path.Combine(_folder, Uri.UnescapeDataString(name)));
         if (TypeOf(path).Length == 0 || Path.GetRelativePath(_folder, path).Split('/').Any(part => part.StartsWith('.'))
             || new FileInfo(path).LinkTarget is not null)
@@ -105,11 +112,14 @@ internal sealed class PageHost : IDisposable
         _ => "",
     };
 
-    private static byte[] Page0()
+    private static byte[] Page0() =>
+        Encoding.UTF8.GetBytes(Resource("page.html").Replace("/* bridge */", Resource("bridge.js"), StringComparison.Ordinal));
+
+    /// <summary>A file of this folder.</summary>
+    public static string Resource(string name)
     {
-        using var stream = typeof(PageHost).Assembly.GetManifestResourceStream("TrueLive.Probe.Targets.page.html")!;
-        var page = new byte[stream.Length];
-        stream.ReadExactly(page);
-        return page;
+        using var stream = typeof(PageHost).Assembly.GetManifestResourceStream("TrueLive.Probe.Targets." + name)!;
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd();
     }
 }

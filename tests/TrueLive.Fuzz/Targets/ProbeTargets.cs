@@ -55,7 +55,7 @@ internal static class ProbeTargets
     /// <summary>Messages of a page, one on each line.</summary>
     public static void Page(ReadOnlySpan<byte> input)
     {
-        var target = new PageTarget(Adapter, "chromium", new Dictionary<string, string>(), TimeProvider.System, TimeSpan.FromSeconds(1))
+        var target = new PageTarget(Adapter, new BrowserOptions(), new Dictionary<string, string>(), TimeProvider.System)
         {
             Heard = words => Check(words, 600),
         };

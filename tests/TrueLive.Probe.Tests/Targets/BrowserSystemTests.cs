@@ -19,8 +19,9 @@ public sealed class BrowserSystemTests
     [MemberData(nameof(Systems))]
     public async Task What_lives_is_called_tier_3_and_what_pretends_never_is(string program)
     {
-        await using var target = new PageTarget(Path.Combine(Folder, program), "/usr/bin/chromium", new Dictionary<string, string>(),
-            TimeProvider.System, TimeSpan.FromMinutes(5), Environment.UserName == "root");
+        await using var target = new PageTarget(Path.Combine(Folder, program),
+            new BrowserOptions { Patience = TimeSpan.FromMinutes(5), WithoutSandbox = Environment.UserName == "root" },
+            new Dictionary<string, string>(), TimeProvider.System);
         var options = new ProbeRunOptions { Width = 320, Height = 180, Effort = new AnalysisEffort(Threads: 2) };
         var result = await new ProbeRun(target, ProbeProfile.Glance, ProbeSeed.From($"systems {program}"), TimeProvider.System, options)
             .RunAsync(null, TestContext.Current.CancellationToken);

@@ -68,8 +68,8 @@ public sealed class PageTargetTests : IDisposable
             : kind == "busy" && turns++ == 0 ? HandMadeServer.Says("429 Too Many Requests", Open + "Retry-After: 1\r\n")(request)
             : HandMadeServer.Answers("recvonly", Open)(request));
         var sample = Path.Combine(AppContext.BaseDirectory, "whip.js");
-        await using var target = new PageTarget(sample, Browser, new Dictionary<string, string> { ["url"] = server.Address.ToString() },
-            TimeProvider.System, TimeSpan.FromSeconds(60), withoutSandbox: true);
+        await using var target = new PageTarget(sample, new BrowserOptions { WithoutSandbox = true },
+            new Dictionary<string, string> { ["url"] = server.Address.ToString() }, TimeProvider.System);
         var error = await Assert.ThrowsAsync<TargetException>(() =>
             target.ConnectAsync(new StimulusFormat(160, 90), TestContext.Current.CancellationToken));
         Assert.Contains(words, error.Message, StringComparison.Ordinal);
@@ -107,7 +107,8 @@ public sealed class PageTargetTests : IDisposable
             TestContext.Current.CancellationToken);
         File.SetUnixFileMode(browser, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         Environment.SetEnvironmentVariable("PROBE_TESTS_SECRET_KEY", "secret");
-        using (var process = new BrowserProcess(browser, "about:blank", withoutSandbox: true))
+        using (var process = new BrowserProcess(new BrowserOptions { Browser = browser, WithoutSandbox = true }, "about:blank", false,
+            TimeProvider.System))
             await process.Ended.WaitAsync(TestContext.Current.CancellationToken);
         Assert.DoesNotContain("secret", await File.ReadAllTextAsync(Path.Combine(_folder, "environment"),
             TestContext.Current.CancellationToken), StringComparison.OrdinalIgnoreCase);
@@ -156,7 +157,11 @@ public sealed class PageTargetTests : IDisposable
     {
         var path = Path.Combine(_folder, "adapter.js");
         File.WriteAllText(path, script);
-        return new PageTarget(path, browser, new Dictionary<string, string>(), TimeProvider.System, TimeSpan.FromSeconds(seconds),
-            withoutSandbox && Environment.UserName == "root");
+        return new PageTarget(path, new BrowserOptions
+        {
+            Browser = browser,
+            Patience = TimeSpan.FromSeconds(seconds),
+            WithoutSandbox = withoutSandbox && Environment.UserName == "root",
+        }, new Dictionary<string, string>(), TimeProvider.System);
     }
 }
