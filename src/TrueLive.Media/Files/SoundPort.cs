@@ -53,7 +53,8 @@ internal sealed class SoundPort : IDisposable
             while (await child.ReceiveAsync(bytes, stop).ConfigureAwait(false) is > 0 and var count)
                 packets.Add(bytes.AsSpan(0, count));
         }
-        catch (Exception error) when (error is OperationCanceledException or SocketException or ObjectDisposedException or InvalidDataException)
+        catch (Exception error) when (
+            error is OperationCanceledException or SocketException or ObjectDisposedException or InvalidDataException)
         {
             // The pictures go on without sound, and the source with its child.
         }

@@ -12,8 +12,8 @@ internal sealed class OutputWriter(Stream child, OutputFlow flow, TimeProvider t
     public bool HasBegun => _pictures > 0;
 
     /// <summary>
-    /// Whether a picture begins with other parameters than those at the front, which no container can hold: the next connection, or the next
-    /// file, does.
+    /// Whether a picture begins with other parameters than those at the front, which no container can hold: the next connection, or the
+    /// next file, does.
     /// </summary>
     public bool IsOther(in CodedPacket picture) => picture.Key && _file.TakeParameters(picture.Data.Span);
 

@@ -34,7 +34,7 @@ internal static class Clapper
             "aresample=48000,asetnsamples=n=240:p=0,astats=metadata=1:reset=1,ametadata=print:key=lavfi.astats.Overall.RMS_level:file=-",
             level => level > -30));
         Assert.True(flashes.Length >= 3 && beeps.Length >= 3, $"{what}: {flashes.Length} flashes, {beeps.Length} beeps.");
-        // A busy machine leaves pictures out, and a flash whose first one is missing begins late; where a clip begins anew one may be alone.
+        // A busy machine leaves pictures out, so that some flashes begin late; where a clip begins anew one may be alone.
         var skews = flashes.Select(f => beeps.Select(b => b - f).MinBy(Math.Abs)).Order().ToArray();
         var words = $"{what}: {string.Join(' ', skews.Select(s => s.ToString("0.000", CultureInfo.InvariantCulture)))}";
         TestContext.Current.TestOutputHelper?.WriteLine(words);

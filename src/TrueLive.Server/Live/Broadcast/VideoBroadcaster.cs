@@ -98,7 +98,7 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
     /// </summary>
     /// <param name="source">The connection that it came over.</param>
     /// <param name="packet">The packet.</param>
-    /// <param name="arrived">When it arrived, by <see cref="TimeProvider.GetTimestamp"/>: it sounds with the picture that came then.</param>
+    /// <param name="arrived">When it arrived, by <see cref="TimeProvider.GetTimestamp"/>: its picture came then.</param>
     public void SendAudio(object source, in OpusPacket packet, long arrived)
     {
         if (Volatile.Read(ref _soundSource) != source)
