@@ -43,6 +43,7 @@ public sealed class StreamSoundTests(StreamServer server) : IClassFixture<Stream
     }
 
     [Theory]
+    [Trait("Run", "full")]
     [InlineData("aac-5.1-first-of-two.mkv", "-map", "0", "-map", "1", "-map", "1", "-c:a", "aac", "-ac:a:0", "6", "-ac:a:1", "1")]
     [InlineData("mp2.ts", "-c:a", "mp2", "-ac", "2")]
     [InlineData("mono-8-kHz.mkv", "-c:a", "pcm_mulaw", "-ac", "1", "-ar", "8000")]
