@@ -2,7 +2,7 @@
 
 ANCHORS = {
     "identity": ["original", "unchanged", "normal", "natural", "none", "nothing", "plain real", "untouched", "as is", "keep"],
-    "cartoon": ["cartoon", "anime", "manga", "animation", "animated", "pixar", "toon", "disney cartoon character", "cel shading"],
+    "cartoon": ["cartoon", "anime", "manga", "animation", "animated", "pixar", "toon", "disney cartoon character", "cel shading", "ghibli"],
     "ink": ["ink", "ink drawing", "brush ink", "calligraphy", "pen", "black ink drawing", "japanese sumi ink", "nib"],
     "neon": ["neon", "neon lights", "glowing electric", "laser", "cyberpunk", "tron", "nightclub", "fluorescent lights", "electric sign"],
     "thermal": ["thermal", "infrared", "heat", "heat vision", "thermal camera", "heat map", "temperature", "thermograph", "predator vision"],

@@ -13,7 +13,7 @@ import numpy
 WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
 STOP = set("a an the of in on at with and or to for from by as is are be it its this that these those please make me my like look looks looking style styled effect in into very some".split())
 TEMPERATURE = 0.06
-KNOWN = 0.46        # if the best score is below this, the text is not understood
+KNOWN = 0.65        # if the best score is below this, the text is not understood
 KEEP = 0.25         # looks with less than this share of the strongest are left out
 
 

@@ -154,9 +154,12 @@ internal static class ClipCommand
             throw new ArgumentException($"--size is '{asked}'. {ClipSize.Rule}");
         if (!Backdrop.TryParse(parsed.GetValue(Background)!, out var backdrop))
             throw new ArgumentException($"--background is '{parsed.GetValue(Background)}'. {Backdrop.Rule}");
-        var unknown = schedule.Cues.SelectMany(c => models.Default.Read(c.Text).UnknownWords).Distinct().ToArray();
+        var readings = schedule.Cues.Select(c => (c.Text, Reading: models.Default.Read(c.Text))).DistinctBy(c => c.Text).ToArray();
+        var unknown = readings.Where(r => r.Reading.Note is null).SelectMany(r => r.Reading.UnknownWords).Distinct().ToArray();
         if (unknown.Length > 0)
             Console.Error.WriteLine($"These words mean nothing to {models.Default.Info.Title}: {string.Join(", ", unknown)}.");
+        foreach (var (text, reading) in readings.Where(r => r.Reading.Note is not null))
+            Console.Error.WriteLine($"'{text}': {reading.Note}");
         if (journal?.OtherModel(models.Default.Info) is { } other)
             Console.Error.WriteLine(other);
         var (recorded, resets) = journal?.Prompts(models.Default) ?? (default, []);

@@ -60,6 +60,13 @@ public sealed class PromptTests(LiveTiny tiny) : IClassFixture<LiveTiny>
         Assert.True(missed.Length <= lines.Length * 0.15, string.Join("; ", missed));
     }
 
+    [Theory]
+    [InlineData("\ud83d ink")]
+    [InlineData("+999999 contrast -0,001 % darker 999999,999 percent")]
+    [InlineData("not not no without (not:-2) (warmer:2) (warmer:2) half half")]
+    public void Odd_texts_stay_in_range(string text) =>
+        Assert.All(tiny.Model.Read(text).Adjustments, a => Assert.InRange(a.Amount, -1, 1));
+
     [Fact]
     public void Any_text_gives_a_finite_style_and_never_throws() =>
         Gen.OneOf(Gen.String, Gen.String[Gen.Char["(:) -.0123456789inkeo,'"], 0, 60]).Sample(text =>

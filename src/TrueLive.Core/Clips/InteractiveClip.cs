@@ -139,7 +139,11 @@ public sealed partial class InteractiveClip : IAsyncDisposable
         if (first >= end)
             throw new ArgumentException($"No frame lies between {tweak.TrimStart.TotalSeconds:0.###} s and " +
                 $"{tweak.TrimEnd.TotalSeconds:0.###} s.");
-        var unknown = schedule.Cues.SelectMany(c => Read(model, c.Text).UnknownWords).Distinct(StringComparer.OrdinalIgnoreCase);
+        var readings = schedule.Cues.Select(c => Read(model, c.Text)).ToArray();
+        var unknown = readings.SelectMany(r => r.UnknownWords).Distinct(StringComparer.OrdinalIgnoreCase);
+        // A note about unknown words alone would say them twice.
+        var notes = readings.Where(r => r.UnknownWords.IsEmpty).Select(r => r.Note)
+            .Append(schedule.BeyondEnd(tweak.TrimEnd < Length ? tweak.TrimEnd : Length)).OfType<string>().Distinct().ToArray();
         lock (_telling)
         {
             ClipRevision revision;
@@ -163,7 +167,7 @@ public sealed partial class InteractiveClip : IAsyncDisposable
                     Name = name,
                     Range = (first, end),
                     UnknownWords = [.. unknown],
-                    Note = schedule.BeyondEnd(tweak.TrimEnd < Length ? tweak.TrimEnd : Length),
+                    Note = notes.Length == 0 ? null : string.Join(' ', notes),
                 };
                 if (_next is { } waiting)
                     superseded = _revisions[waiting.Revision.Number] = _revisions[waiting.Revision.Number] with

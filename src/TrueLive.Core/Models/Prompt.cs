@@ -46,6 +46,9 @@ public sealed record PromptReading(
     ImmutableArray<float> Style,
     string? Note)
 {
+    /// <summary>Changes of the finished picture, at most one of each kind.</summary>
+    public ImmutableArray<Adjustment> Adjustments { get; init; } = [];
+
     /// <summary>The reading of no text at all.</summary>
     public static PromptReading Empty { get; } = new(true, 1, [], [], [], null);
 }

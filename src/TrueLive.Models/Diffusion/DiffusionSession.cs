@@ -52,7 +52,7 @@ internal sealed partial class DiffusionSession : FolderModelSession
         (_model, _outputs, Width, Height) = (model, outputs, width, height);
         _deadline = time.CreateTimer(_ => _run.Terminate = true, null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         var g = model.Graphs;
-        _words = new StyleTransition(model.NoText);
+        _words = new StyleTransition(model.NoText, reading => reading.Style);
         var picture = Own(g.Encoder, "sample", [1, 3, height, width]);
         (_encode, _encoded) = (Bind(g.Encoder, ("sample", picture)), OutputOf(g.Encoder, g.EncoderOutput, picture));
         var planes = (Channels: (long)g.Channels, Height: height / 8L, Width: width / 8L);

@@ -3,6 +3,7 @@ using Microsoft.ML.OnnxRuntime.Tensors;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Models.Catalogue;
+using TrueLive.Models.Grading;
 using TrueLive.Models.Graphs;
 using TrueLive.Models.Motion;
 using TrueLive.Models.Prompts;
@@ -29,6 +30,7 @@ internal abstract class OnnxSession : FolderModelSession
     private readonly ITimer _deadline;
     private readonly List<TensorBuffer> _owned = [];
     private readonly StyleTransition? _style;
+    private readonly Adjuster _adjuster;
     private readonly TimeSpan _limit;
     private ParameterValues _values = ParameterValues.None;
 
@@ -45,9 +47,11 @@ internal abstract class OnnxSession : FolderModelSession
         (_model, _outputs, Width, Height, _limit) = (model, outputs, width, height, trial ? MaxTrial : MaxStep);
         if (trial)
             _run.AddRunConfigEntry("memory.enable_memory_arena_shrinkage", "cpu:0");
+        _adjuster = new Adjuster(width, height);
         _deadline = time.CreateTimer(_ => _run.Terminate = true, null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         if (model.Manifest.Style is { } style)
-            _style = new StyleTransition(model.Manifest.Looks.FirstOrDefault(l => l.Id == "identity")?.Style ?? new float[style.Length]);
+            _style = new StyleTransition(model.Manifest.Looks.FirstOrDefault(l => l.Id == "identity")?.Style ?? new float[style.Length],
+                reading => reading.Style);
         if (model.Manifest.States.Any(s => s.FollowsMotion))
             Motion = new CarriedMemory(width, height);
     }
@@ -121,6 +125,8 @@ internal abstract class OnnxSession : FolderModelSession
             var output = _outputs.Rent(Width, Height);
             output.Colour = input.Colour;
             Store(picture, output, helped);
+            // After the step: the memory holds the picture without adjustments.
+            _adjuster.Apply(output, prompt, input.Ticket.Captured);
             return output;
         }
         finally
@@ -133,29 +139,34 @@ internal abstract class OnnxSession : FolderModelSession
     {
         Forget();
         _style?.Reset();
+        _adjuster.Reset();
         Motion?.Reset();
     }
 
     public override ModelState Capture()
     {
         var style = _style?.Snapshot() ?? [];
-        var bytes = new byte[style.Length + MotionLength + MemoryLength];
+        var adjusted = _adjuster.Snapshot();
+        var bytes = new byte[style.Length + MotionLength + MemoryLength + adjusted.Length];
         style.CopyTo(bytes, 0);
         Motion?.Snapshot(bytes.AsSpan(style.Length));
-        Save(bytes.AsSpan(style.Length + MotionLength));
+        Save(bytes.AsSpan(style.Length + MotionLength, MemoryLength));
+        adjusted.CopyTo(bytes, bytes.Length - adjusted.Length);
         return new ModelState(_model.Info.Id, _model.Info.Version, Width, Height, bytes);
     }
 
     public override void Restore(ModelState state)
     {
         var style = _style?.SnapshotLength ?? 0;
+        var adjusted = state.Bytes.Length - style - MotionLength - MemoryLength;
         if (state.ModelId != _model.Info.Id || state.ModelVersion != _model.Info.Version || (state.Width, state.Height) != (Width, Height)
-            || state.Bytes.Length != style + MotionLength + MemoryLength)
+            || (adjusted != 0 && adjusted != _adjuster.SnapshotLength))
             throw new ArgumentException($"The memory is of {state.ModelId} {state.ModelVersion} at {state.Width}x{state.Height}, not of " +
                 $"{_model.Info.Id} {_model.Info.Version} at {Width}x{Height}.");
         _style?.Restore(state.Bytes.Span[..style]);
         Motion?.Restore(state.Bytes.Span[style..]);
-        Recall(state.Bytes.Span[(style + MotionLength)..]);
+        Recall(state.Bytes.Span.Slice(style + MotionLength, MemoryLength));
+        _adjuster.Restore(state.Bytes.Span[^adjusted..], _style?.HasBegun ?? true);
     }
 
     public override void Dispose()

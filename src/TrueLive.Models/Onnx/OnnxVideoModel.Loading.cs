@@ -29,7 +29,7 @@ public sealed partial class OnnxVideoModel
     {
         var path = Path.Combine(manifest.Folder, manifest.File);
         var bytes = ReadGraph(manifest, path);
-        return new Loading(manifest, path, bytes, MatcherOf(manifest), time).Run(threads);
+        return new Loading(manifest, path, bytes, ReaderOf(manifest), time).Run(threads);
     }
 
     private static byte[] ReadGraph(ModelManifest manifest, string path)
@@ -45,10 +45,11 @@ public sealed partial class OnnxVideoModel
         return bytes;
     }
 
-    private static LookMatcher? MatcherOf(ModelManifest manifest) => manifest switch
+    private static PromptReader? ReaderOf(ModelManifest manifest) => manifest switch
     {
-        { Prompt: { } prompt } => new LookMatcher(prompt, manifest.Looks, WordTable.Load(Path.Combine(manifest.Folder, prompt.Words))),
-        { Looks.Length: > 0 } => new LookMatcher(PromptSpec.NamesOnly, manifest.Looks, WordTable.Empty),
+        { Prompt: { } prompt } => new PromptReader(
+            new LookMatcher(prompt, manifest.Looks, WordTable.Load(Path.Combine(manifest.Folder, prompt.Words)))),
+        { Looks.Length: > 0 } => new PromptReader(new LookMatcher(PromptSpec.NamesOnly, manifest.Looks, WordTable.Empty)),
         _ => null,
     };
 
@@ -123,7 +124,7 @@ public sealed partial class OnnxVideoModel
     }
 
     /// <summary>One load of a model; disposes everything that it has opened if any part is refused.</summary>
-    private sealed class Loading(ModelManifest manifest, string path, byte[] bytes, LookMatcher? matcher, TimeProvider time)
+    private sealed class Loading(ModelManifest manifest, string path, byte[] bytes, PromptReader? reader, TimeProvider time)
     {
         private readonly string _part = manifest.Fused is null ? $"{path} (field file)" : $"{path}, cut as fused in manifest.json says,";
         private readonly string? _data = manifest.Fused is null ? GraphLimits.OfNetwork(manifest).DataFolder : null;
@@ -185,7 +186,7 @@ public sealed partial class OnnxVideoModel
         private OnnxVideoModel Make(InferenceSession? loaded, int threads)
         {
             var session = loaded ?? (Step is { } step ? GraphRuntime.Open(_part, step, threads, _data) : null);
-            var model = new OnnxVideoModel(manifest, session, _fused, _tensors, threads, matcher, time);
+            var model = new OnnxVideoModel(manifest, session, _fused, _tensors, threads, reader, time);
             _made.Add(model);
             return model;
         }

@@ -17,16 +17,16 @@ public sealed partial class OnnxVideoModel : FolderModel
 {
     private readonly InferenceSession? _session;
     private readonly FusedModel? _fused;
-    private readonly LookMatcher? _matcher;
+    private readonly PromptReader? _reader;
     private readonly TimeProvider _time;
     private readonly FramePool _pool = new("model output", 32);
     private InferenceSession? _singleThreaded;
     private int _stepping;
 
     private OnnxVideoModel(ModelManifest manifest, InferenceSession? session, FusedModel? fused, IReadOnlyList<string> tensors, int threads,
-        LookMatcher? matcher, TimeProvider time)
+        PromptReader? reader, TimeProvider time)
     {
-        (Manifest, _session, _fused, Tensors, Threads, _matcher, _time) = (manifest, session, fused, tensors, threads, matcher, time);
+        (Manifest, _session, _fused, Tensors, Threads, _reader, _time) = (manifest, session, fused, tensors, threads, reader, time);
         Info = manifest.Describe();
     }
 
@@ -65,8 +65,8 @@ public sealed partial class OnnxVideoModel : FolderModel
     /// <inheritdoc/>
     public override PromptReading Read(string text)
     {
-        if (_matcher is not null)
-            return _matcher.Read(text);
+        if (_reader is not null)
+            return _reader.Read(text);
         return string.IsNullOrWhiteSpace(text)
             ? PromptReading.Empty
             : PromptReading.Empty with { Understood = false, Confidence = 0, Note = $"{Info.Title} takes no prompt: it has one look." };

@@ -8,8 +8,8 @@ namespace TrueLive.Models.Prompts;
 
 /// <summary>
 /// Finds the looks that a text means. A phrase is the weighted mean of its word vectors; a look's score is half that of its nearest
-/// anchor to the whole phrase and half that of its nearest anchor to a single word. A softmax turns the best scores into weights; below
-/// a threshold the text is not understood and the picture stays as it is. The reference is training/prompts.py.
+/// anchor to the whole phrase and half that of its nearest anchor to a single word. A softmax turns the best scores into weights. The
+/// reference is training/prompts.py; what a prompt asks for beside looks is up to <see cref="PromptReader"/>.
 /// </summary>
 internal sealed partial class LookMatcher
 {
@@ -29,42 +29,39 @@ internal sealed partial class LookMatcher
         _identity = Math.Max(0, Array.FindIndex(looks, l => l.Id == "identity"));
     }
 
-    public PromptReading Read(string text)
+    /// <summary>Below this score a text means no look.</summary>
+    public double Known => _spec.Known;
+
+    /// <summary>The id of a look.</summary>
+    public string Id(int look) => _looks[look].Id;
+
+    /// <summary>What a look is called in words.</summary>
+    public IReadOnlyList<string> Anchors(int look) => _looks[look].Anchors;
+
+    /// <summary>Whether a text is the name of a look, or written as one of its anchors.</summary>
+    public bool IsNamed(string text) => _anchorTexts.Contains(text) || _looks.Any(l => l.Id == text);
+
+    /// <summary>Whether the table has a word, or it is one that does not count.</summary>
+    public bool Knows(string word) => _words.Find(word) >= 0 || _stop.Contains(word);
+
+    /// <summary>Adds the weights of the looks that a text's scores stand for, at most three.</summary>
+    public void Weigh(double[] scores, float weight, float[] weights)
     {
-        if (text.Length > Prompt.MaxLength)
-            text = text[..Prompt.MaxLength];
-        var parts = PromptSyntax.Split(text);
-        var weights = new float[_looks.Length];
-        var unknown = new List<string>();
-        var best = 0.0;
-        var understood = parts.Count == 0;
-        foreach (var part in parts)
+        var top = scores.Max();
+        var shares = scores.Select(s => Math.Exp((s - top) / _spec.Temperature)).ToArray();
+        var kept = shares.Where(s => s >= _spec.Keep).OrderDescending().Take(3).ToArray();
+        for (var i = 0; i < shares.Length; i++)
         {
-            if (!Score(part.Text, out var scores, unknown))
-                continue;
-            var top = scores.Max();
-            best = Math.Max(best, top);
-            if (top < _spec.Known)
-                continue;
-            understood = true;
-            var shares = scores.Select(s => Math.Exp((s - top) / _spec.Temperature)).ToArray();
-            var kept = shares.Where(s => s >= _spec.Keep).OrderDescending().Take(3).ToArray();
-            for (var i = 0; i < shares.Length; i++)
-            {
-                if (shares[i] >= kept[^1])
-                    weights[i] += (float)(shares[i] / kept.Sum()) * part.Weight;
-            }
+            if (shares[i] >= kept[^1])
+                weights[i] += (float)(shares[i] / kept.Sum()) * weight;
         }
-        var (style, looks) = Blend(weights);
-        var note = parts.Count == 0 ? null
-            : !understood
-                ? "These words mean nothing to this model, so the picture stays as it is. Name a look, or describe one in other words."
-            : unknown.Count > 0 ? $"Not understood: {string.Join(", ", unknown.Distinct())}." : null;
-        return new PromptReading(understood, parts.Count == 0 ? 1 : (float)Math.Clamp(best, 0, 1), looks,
-            [.. unknown.Distinct()], style, note);
     }
 
-    private (ImmutableArray<float> Style, ImmutableArray<LookWeight> Looks) Blend(float[] weights)
+    /// <summary>Weights of no look.</summary>
+    public float[] NoWeights() => new float[_looks.Length];
+
+    /// <summary>The style vector of some looks, and the looks that it was made of.</summary>
+    public (ImmutableArray<float> Style, ImmutableArray<LookWeight> Looks) Blend(float[] weights)
     {
         // Weights that sum to more than one look would leave the space that the model was trained on.
         var positive = weights.Sum(w => Math.Max(w, 0));
@@ -85,7 +82,8 @@ internal sealed partial class LookMatcher
         return ([.. style], looks.IsEmpty ? [new LookWeight(_looks[_identity].Id, 1)] : looks);
     }
 
-    private bool Score(string text, out double[] scores, List<string> unknown)
+    /// <summary>How near each look is to a text; false where none of its words is known.</summary>
+    public bool Score(string text, out double[] scores, List<string> unknown)
     {
         var tokens = Tokens(text);
         var (vector, known, missing) = Embed(text);
@@ -151,7 +149,8 @@ internal sealed partial class LookMatcher
         return (sum, known, missing);
     }
 
-    private List<string> Tokens(string text) =>
+    /// <summary>The words that count.</summary>
+    public List<string> Tokens(string text) =>
         [.. Word().Matches(text).Select(m => m.Value.ToLowerInvariant()).Where(w => !_stop.Contains(w))];
 
     [GeneratedRegex(@"[^\W_]+(?:[-'][^\W_]+)*")]

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using TrueLive.Core.Models;
@@ -8,7 +9,9 @@ namespace TrueLive.Models.Prompts;
 /// The style vector in force: moves from the last prompt's vector to the new one over the prompt's transition time, on the source's
 /// timeline, with a smooth start and end. Strength blends between the identity vector and the look.
 /// </summary>
-internal sealed class StyleTransition(float[] identity)
+/// <param name="identity">The vector that changes nothing.</param>
+/// <param name="wanted">The vector that a reading asks for; the identity where its length differs.</param>
+internal sealed class StyleTransition(float[] identity, Func<PromptReading, ImmutableArray<float>> wanted)
 {
     private readonly float[] _from = new float[identity.Length];
     private readonly float[] _to = new float[identity.Length];
@@ -47,6 +50,21 @@ internal sealed class StyleTransition(float[] identity)
         _prompt = null;
     }
 
+    /// <summary>Whether a picture was made since the last reset.</summary>
+    public bool HasBegun => _begun;
+
+    /// <summary>Whether the vector is zero and stays so until the next prompt.</summary>
+    public bool IsZero => !_now.AsSpan().ContainsAnyExcept(0f) && !_to.AsSpan().ContainsAnyExcept(0f);
+
+    /// <summary>The state in which the vector is zero and stays so.</summary>
+    public void Rest(bool begun)
+    {
+        Array.Clear(_from);
+        Array.Clear(_to);
+        Array.Clear(_now);
+        (_prompt, _begun, _began, _length) = (null, begun, 0, 0);
+    }
+
     public byte[] Snapshot()
     {
         var bytes = new byte[SnapshotLength];
@@ -75,7 +93,7 @@ internal sealed class StyleTransition(float[] identity)
 
     private void Aim(Prompt prompt)
     {
-        var style = prompt.Reading.Style;
+        var style = wanted(prompt.Reading);
         if (style.Length != identity.Length)
             identity.CopyTo(_target, 0);
         else

@@ -2,7 +2,15 @@
 import { $, device, h, ms, trouble } from './dom.js';
 
 const KEPT = 30;
-const IDEAS = ['mostly ink, a bit of neon', 'pencil sketch', 'warm old photograph', 'deep underwater', 'comic book', 'cold winter light'];
+const IDEAS = [
+  'mostly ink, a bit of neon',
+  'pencil sketch',
+  'ink, a bit warmer',
+  'warm old photograph',
+  'deep underwater',
+  'comic book',
+  'cold winter light',
+];
 
 export class PromptLine {
   #live;
@@ -112,8 +120,8 @@ export class PromptLine {
     if (prompt.text && !prompt.understood)
       parts.push(h('mark', {}, prompt.note ?? 'These words mean nothing to the model: the picture is kept.'));
     else if (shares) parts.push(`Understood as ${shares}`);
-    if (prompt.understood && prompt.unknown_words.length) parts.push(h('mark', {}, `Not understood: ${prompt.unknown_words.join(', ')}`));
-    else if (prompt.understood && prompt.note) parts.push(prompt.note);
+    const unknown = prompt.unknown_words.length ? `Not understood: ${prompt.unknown_words.join(', ')}` : null;
+    if (prompt.understood && (prompt.note ?? unknown)) parts.push(h(unknown ? 'mark' : 'span', {}, prompt.note ?? unknown));
     $('reading').replaceChildren(...parts.flatMap((p, i) => (i ? [' · ', p] : [p])));
     this.#live.understood(prompt);
   }

@@ -38,7 +38,7 @@ public sealed partial class FolderTests
             """,
         ["TrueLive.Models"] = """
             /: Catalogue Diffusion Graphs Manifest Onnx
-            Onnx: Catalogue Devices Fused Graphs Manifest Motion Prompts Threads
+            Onnx: Catalogue Devices Fused Grading Graphs Manifest Motion Prompts Threads
             Diffusion: Catalogue Devices Graphs Manifest Prompts Text
             Fused: Convolutions Graphs Manifest
             Catalogue: Devices Graphs Manifest
@@ -47,6 +47,7 @@ public sealed partial class FolderTests
             Graphs: Devices Manifest
             Devices: Manifest
             Motion: Threads
+            Grading: Prompts
             Prompts: Manifest
             """,
         ["TrueLive.Hub"] = """

@@ -29,7 +29,7 @@ internal static class FileTargets
 
     private static readonly string Folder = MakeFolder();
 
-    private static readonly LookMatcher Matcher = MakeMatcher();
+    private static readonly PromptReader Matcher = MakeMatcher();
 
     public static void Manifest(ReadOnlySpan<byte> input)
     {
@@ -38,9 +38,8 @@ internal static class FileTargets
             File.WriteAllBytes(Path.Combine(Folder, "manifest.json"), input);
             var manifest = ModelManifest.Load(Folder);
             if (manifest.Prompt is { } prompt)
-            {
-                new LookMatcher(prompt, manifest.Looks, WordTable.Load(Path.Combine(Folder, "words.bin"))).Read("ink, neon (blue:0.5)");
-            }
+                new PromptReader(new LookMatcher(prompt, manifest.Looks, WordTable.Load(Path.Combine(Folder, "words.bin"))))
+                    .Read("ink, neon (blue:0.5)");
         }
         catch (ModelException)
         {
@@ -290,11 +289,11 @@ internal static class FileTargets
         return folder;
     }
 
-    private static LookMatcher MakeMatcher() => new(
+    private static PromptReader MakeMatcher() => new(new LookMatcher(
         new PromptSpec("words.bin", 0.05, 0.5, 0.2, ["the", "a"]),
         [new LookSpec("identity", "Plain", "", [], [1, 0]), new LookSpec("ink", "Ink", "", ["ink"], [0, 1]),
             new LookSpec("neon", "Neon", "", ["neon blue"], [1, 1])],
-        WordTable.Load(Path.Combine(Folder, "words.bin")));
+        WordTable.Load(Path.Combine(Folder, "words.bin"))));
 
     /// <summary>A table whose word vectors are orthogonal to each other.</summary>
     internal static byte[] WordTableOf(params string[] words)

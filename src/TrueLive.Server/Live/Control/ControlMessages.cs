@@ -52,16 +52,25 @@ internal sealed record SessionMessage(
 /// </summary>
 internal sealed record PromptView(
     long Revision, string Text, float Strength, double TransitionMs, bool Understood, float Confidence,
-    IReadOnlyList<LookView> Looks, IReadOnlyList<string> UnknownWords, string? Note, IReadOnlyDictionary<string, string>? Values)
+    IReadOnlyList<LookView> Looks, IReadOnlyList<AdjustmentView> Adjustments, IReadOnlyList<string> UnknownWords, string? Note,
+    IReadOnlyDictionary<string, string>? Values)
 {
     public static PromptView From(Prompt p) => new(
         p.Revision, p.Text, p.Strength, p.Transition.TotalMilliseconds, p.Reading.Understood, p.Reading.Confidence,
-        [.. p.Reading.Looks.Select(l => new LookView(l.Look, l.Weight))], p.Reading.UnknownWords, p.Reading.Note,
+        [.. p.Reading.Looks.Select(l => new LookView(l.Look, l.Weight))],
+        [.. p.Reading.Adjustments.Select(AdjustmentView.From)],
+        p.Reading.UnknownWords, p.Reading.Note,
         p.Values.All.IsEmpty ? null : p.Values.All);
 }
 
 /// <summary>A look and its share.</summary>
 internal sealed record LookView(string Look, float Weight);
+
+/// <summary>A change of the finished picture: its kind, and -1..1 of it.</summary>
+internal sealed record AdjustmentView(string Kind, float Amount)
+{
+    public static AdjustmentView From(Adjustment a) => new(JsonNamingPolicy.SnakeCaseLower.ConvertName(a.Kind.ToString()), a.Amount);
+}
 
 /// <summary>The command was taken; <c>applied</c> follows with its first frame.</summary>
 internal sealed record AcceptedMessage(string? Id, PromptView Prompt, int Epoch, string Model, string Size)
