@@ -187,14 +187,14 @@ public sealed partial class RtcPeer : IDisposable
     }
 
     /// <summary>
-    /// Sends one Opus packet. Numbers tell the receiver of gaps and order; without one the packet is the next. False when audio is not sent
-    /// here.
+    /// Sends one Opus packet. Numbers tell the receiver of gaps and order; without one the packet is the next. Players synchronise it with
+    /// the picture by its arrival (see <see cref="EncodedFrame.Ticket"/>), which is now if not given. False when audio is not sent here.
     /// </summary>
-    public bool SendAudio(ReadOnlySpan<byte> opus, uint rtpTime, long? sequence = null)
+    public bool SendAudio(ReadOnlySpan<byte> opus, uint rtpTime, long? sequence = null, long? arrived = null)
     {
         lock (_gate)
         {
-            var sent = _connection is { } connection && connection.SendAudio(opus, rtpTime, sequence, _endpoint.Clock.Now);
+            var sent = _connection is { } connection && connection.SendAudio(opus, rtpTime, sequence, arrived, _endpoint.Clock.Now);
             Settle();
             return sent;
         }

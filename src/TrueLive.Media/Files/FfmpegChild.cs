@@ -53,7 +53,7 @@ public sealed class FfmpegChild : IAsyncDisposable
         "h264,hevc,av1,libdav1d,libaom-av1,vp8,vp9,libvpx,libvpx-vp9,mpeg4,mpeg2video,mpeg1video,mpegvideo,msmpeg4,msmpeg4v2,msmpeg4v3,h263,h263p,flv,wmv1,wmv2,wmv3,vc1,theora,mjpeg,mjpegb,"
         + "png,apng,gif,webp,bmp,tiff,jpeg2000,libopenjpeg,prores,dnxhd,cfhd,dvvideo,ffv1,huffyuv,ffvhuff,utvideo,magicyuv,qtrle,rawvideo,v210,v410,yuv4,rpza,svq3,cinepak,wrapped_avframe,"
         + "aac,aac_fixed,mp1,mp1float,mp2,mp2float,mp3,mp3float,opus,libopus,vorbis,libvorbis,flac,alac,ac3,ac3_fixed,eac3,dca,wmav1,wmav2,wmapro,amrnb,amrwb,libopencore_amrnb,libopencore_amrwb,"
-        + "adpcm_ima_qt,adpcm_ima_wav,adpcm_ms,adpcm_swf,nellymoser,pcm_alaw,pcm_mulaw,pcm_u8,pcm_s8,pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_bluray,pcm_dvd";
+        + "g722,g726,g726le,adpcm_ima_qt,adpcm_ima_wav,adpcm_ms,adpcm_swf,nellymoser,pcm_alaw,pcm_mulaw,pcm_u8,pcm_s8,pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_f32le,pcm_f32be,pcm_f64le,pcm_bluray,pcm_dvd";
 
     /// <summary>Whether children are shut in by bubblewrap, beside the limits that hold anyway.</summary>
     public static bool IsSandboxed => Sandbox.IsUsable;

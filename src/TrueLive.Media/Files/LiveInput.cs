@@ -27,22 +27,39 @@ public sealed partial class LiveInput : IVideoSource, IAsyncDisposable
     private readonly FfmpegChild _child;
     private readonly FramePool _pool;
     private readonly TimeProvider _time;
+    private readonly SoundPort? _sound;
 
     // One entry per picture; a full pipe stops the child before this channel grows.
     private readonly Channel<Shown> _shown;
     private byte[] _packed = [];
     private long _sequence;
 
-    private LiveInput(FfmpegChild child, Channel<Shown> shown, FramePool pool, TimeProvider time) =>
-        (_child, _shown, _pool, _time) = (child, shown, pool, time);
+    private LiveInput(FfmpegChild child, SoundPort? sound, Channel<Shown> shown, FramePool pool, TimeProvider time) =>
+        (_child, _sound, _shown, _pool, _time) = (child, sound, shown, pool, time);
 
     /// <summary>Starts to read.</summary>
     /// <param name="input">ffmpeg's arguments for the input, with its <c>-i</c>.</param>
     /// <param name="reach">What the child may reach beside files.</param>
     /// <param name="pool">Where frames are rented.</param>
     /// <param name="time">Clock.</param>
+    /// <param name="heard">Takes the sound of the source's first track, on another thread; null when none is wanted.</param>
     /// <exception cref="MediaMachineException">ffmpeg is not installed, or cannot be started now.</exception>
-    public static LiveInput Open(IReadOnlyList<string> input, ChildReach reach, FramePool pool, TimeProvider time)
+    public static LiveInput Open(
+        IReadOnlyList<string> input, ChildReach reach, FramePool pool, TimeProvider time, SoundHandler? heard = null)
+    {
+        var sound = heard is null ? null : new SoundPort(heard);
+        try
+        {
+            return Open(input, reach, pool, time, sound);
+        }
+        catch
+        {
+            sound?.Dispose();
+            throw;
+        }
+    }
+
+    private static LiveInput Open(IReadOnlyList<string> input, ChildReach reach, FramePool pool, TimeProvider time, SoundPort? sound)
     {
         var shown = Channel.CreateUnbounded<Shown>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
         var times = new ShownTimes();
@@ -52,6 +69,7 @@ public sealed partial class LiveInput : IVideoSource, IAsyncDisposable
                 "-loglevel", "level+info", "-nostats", "-threads", "1", "-codec_whitelist", FfmpegChild.Decoders,
                 "-max_pixels", MediaFile.MaxPixels.ToString(CultureInfo.InvariantCulture), .. input,
                 "-map", "0:V:0", "-fps_mode", "passthrough", "-autoscale", "0", "-vf", Filters, "-f", "rawvideo", "pipe:1",
+                .. sound is null ? [] : SoundPort.Output,
             ],
             ProcessorTime,
             line =>
@@ -60,8 +78,8 @@ public sealed partial class LiveInput : IVideoSource, IAsyncDisposable
                 if (ShownTimes.Size(line) is { } size)
                     shown.Writer.TryWrite(new Shown(at, size.Width, size.Height, time.GetTimestamp()));
             },
-            lastLine: () => shown.Writer.TryComplete(), reach: reach);
-        return new LiveInput(child, shown, pool, time);
+            lastLine: () => shown.Writer.TryComplete(), folder: sound?.Folder, writes: sound is not null, reach: reach);
+        return new LiveInput(child, sound, shown, pool, time);
     }
 
     /// <summary>Takes the input when the caller fetches it (<c>-i pipe:0</c>).</summary>
@@ -126,7 +144,11 @@ public sealed partial class LiveInput : IVideoSource, IAsyncDisposable
     public static string Plain(string complaint) => Marks().Replace(complaint, "").Trim();
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => _child.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _child.DisposeAsync().ConfigureAwait(false);
+        _sound?.Dispose();
+    }
 
     [GeneratedRegex(@"\[[^\]]{1,60} @ 0x[0-9a-f]+\] ?|\[(error|fatal|warning|panic)\] ?")]
     private static partial Regex Marks();

@@ -15,15 +15,17 @@ internal sealed record CreateStreamBody(
 internal sealed record CreateOutputBody(string? Target, int? BitrateKbps, double? KeyframeS);
 
 /// <summary>
-/// Where a stream's pictures come from. The address is shown without anything that may be secret. <c>overdue</c> counts pictures that
+/// Where a stream's pictures come from. The address is shown without anything that may be secret. <c>sound</c> says whether sound has come
+/// over this connection, <c>overdue</c> counts pictures that
 /// waited too long for the session, <c>clock_jumps</c> how often the source's clock began anew.
 /// </summary>
 internal sealed record SourceView(
-    string Address, string Kind, string State, string? Problem, string? Size, long Losses, long Overdue, long ClockJumps)
+    string Address, string Kind, string State, string? Problem, string? Size, bool Sound, long Losses, long Overdue,
+    long ClockJumps)
 {
     public static SourceView From(StreamRun s) => new(
         s.Address.Shown, s.Address.Kind.ToString().ToLowerInvariant(), StreamLog.Word(s.State), s.Problem,
-        s.Size is { } size ? $"{size.Width}x{size.Height}" : null, s.Losses, s.Overdue, s.Jumps);
+        s.Size is { } size ? $"{size.Width}x{size.Height}" : null, s.HasSound, s.Losses, s.Overdue, s.Jumps);
 }
 
 /// <summary>

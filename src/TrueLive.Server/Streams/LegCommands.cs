@@ -17,8 +17,13 @@ internal static class LegCommands
 
     private static readonly string[] Quick = ["-probesize", "32768", "-analyzeduration", "0"];
     private static readonly string[] Looped = ["-stream_loop", "-1"];
-    private static readonly string[] Raw = ["-c:v", "rawvideo", "-pix_fmt", "yuv420p"];
-    private static readonly string[] Copied = ["-c", "copy", "-flush_packets", "1"];
+    private static readonly string[] Raw = ["-map", "0:v", "-c:v", "rawvideo", "-pix_fmt", "yuv420p"];
+
+    // Sound is Opus here, which few containers and no broadcaster take. Its times are those of its arrival: corrected by a little more or
+    // less speed, and by silence where packets are missing.
+    private static readonly string[] Copied =
+        ["-map", "0:v", "-map", "0:a", "-c:v", "copy", "-c:a", "aac", "-b:a", "128k",
+            "-af", "aresample=async=1000:min_hard_comp=0.03", "-flush_packets", "1"];
     private static readonly string[] Datagrams = ["-muxdelay", "0", "-muxpreload", "0", "-f", "mpegts"];
     private static readonly string[] Wider = ["-probesize", "500000", "-analyzeduration", "300000"];
 
@@ -44,13 +49,13 @@ internal static class LegCommands
         _ => throw new ArgumentException($"{place.Address.Kind} is no source."),
     };
 
-    /// <summary>The arguments of an output, whose coded pictures come as FLV through its standard input.</summary>
+    /// <summary>The arguments of an output, whose coded pictures and sound come as Matroska through its standard input.</summary>
     /// <param name="place">Where they go.</param>
     /// <param name="keyframes">Time between key frames.</param>
     public static string[] Output(StreamPlace place, TimeSpan keyframes) =>
     [
         "-loglevel", "level+error", "-progress", "pipe:1", "-stats_period", "0.5", "-nostats",
-        .. Only("pipe", "flv"), "-probesize", "32", "-fpsprobesize", "0", "-f", "flv", "-i", "pipe:0",
+        .. Only("pipe", "matroska,webm"), "-probesize", "32", "-analyzeduration", "0", "-fpsprobesize", "0", "-f", "matroska", "-i", "pipe:0",
         .. place.Address.Kind == StreamKind.Device ? Raw : Copied, .. Target(place, keyframes),
     ];
 

@@ -28,15 +28,17 @@ internal sealed class OutputFlow(TimeProvider time)
     /// <summary>Pictures that the child had and had not handed on when it last told, by their length; null before.</summary>
     public TimeSpan? Behind { get; private set; }
 
-    /// <summary>Milliseconds of the next picture. Time between the first, which opens the output, and the second is none.</summary>
-    public uint Place(uint rtpTime)
+    /// <summary>
+    /// Place of the next picture in 1/90,000 s. Time between the first, which opens the output, and the second is none.
+    /// </summary>
+    public long Place(uint rtpTime)
     {
         lock (_gate)
         {
             // Stamps wrap after 13 hours.
             _elapsed += _pictures++ switch { 0 => 0, 1 => Frame, _ => (int)(rtpTime - _last) };
             _last = rtpTime;
-            return (uint)(_elapsed / 90);
+            return _elapsed;
         }
     }
 

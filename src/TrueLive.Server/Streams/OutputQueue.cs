@@ -5,8 +5,9 @@ using TrueLive.Server.Live.Broadcast;
 
 namespace TrueLive.Server.Streams;
 
-/// <summary>A coded picture that waits for an output; whoever takes it gives its bytes back.</summary>
-internal readonly record struct CodedPicture(byte[] Buffer, int Length, bool Key, uint RtpTime, long Coded) : IDisposable
+/// <summary>A coded picture or a packet of sound that waits for an output; whoever takes it gives its bytes back.</summary>
+internal readonly record struct CodedPacket(byte[] Buffer, int Length, bool IsSound, bool Key, uint RtpTime, long Arrived, long Coded)
+    : IDisposable
 {
     public ReadOnlyMemory<byte> Data => Buffer.AsMemory(0, Length);
 
@@ -15,14 +16,15 @@ internal readonly record struct CodedPicture(byte[] Buffer, int Length, bool Key
 
 /// <summary>
 /// Stands between a session's encoder and one output, so that an output that stalls slows nothing: pictures wait for <see cref="MaxWait"/>
-/// at most, then all of them are let go, counted, and it goes on at the next key frame, which it asks for.
+/// at most, then all of them are let go, counted, and it goes on at the next key frame, which it asks for. Sound waits among them and
+/// shares their lot.
 /// </summary>
 internal sealed class OutputQueue(int bitrate, TimeSpan keyInterval, TimeProvider time) : PictureReceiver
 {
     /// <summary>Longest time that a coded picture waits.</summary>
     public static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(2);
 
-    private readonly Channel<CodedPicture> _waiting = Channel.CreateUnbounded<CodedPicture>();
+    private readonly Channel<CodedPacket> _waiting = Channel.CreateUnbounded<CodedPacket>();
     private volatile bool _open;
     private volatile bool _needsKey = true;
     private volatile bool _late;
@@ -62,13 +64,18 @@ internal sealed class OutputQueue(int bitrate, TimeSpan keyInterval, TimeProvide
             left.Dispose();
     }
 
-    /// <summary>The next picture.</summary>
-    public ValueTask<CodedPicture> NextAsync(CancellationToken cancel) => _waiting.Reader.ReadAsync(cancel);
+    /// <summary>The next picture or packet of sound.</summary>
+    public ValueTask<CodedPacket> NextAsync(CancellationToken cancel) => _waiting.Reader.ReadAsync(cancel);
 
     /// <inheritdoc/>
-    public override void SendAudio(ReadOnlySpan<byte> opus, uint rtpTime, long sequence)
+    public override void SendAudio(ReadOnlySpan<byte> opus, uint rtpTime, long sequence, long arrived)
     {
-        // Outputs have no sound yet: docs/streams.md.
+        var now = time.GetTimestamp();
+        if (!_open || _needsKey || IsLate(now))
+            return;
+        var buffer = ArrayPool<byte>.Shared.Rent(opus.Length);
+        opus.CopyTo(buffer);
+        _waiting.Writer.TryWrite(new CodedPacket(buffer, opus.Length, IsSound: true, Key: false, rtpTime, arrived, now));
     }
 
     /// <inheritdoc/>
@@ -81,11 +88,15 @@ internal sealed class OutputQueue(int bitrate, TimeSpan keyInterval, TimeProvide
     protected override bool Take(in EncodedFrame frame)
     {
         var now = time.GetTimestamp();
-        if (_waiting.Reader.TryPeek(out var oldest) && time.GetElapsedTime(oldest.Coded, now) > MaxWait)
+        if (IsLate(now))
         {
             _needsKey = _late = true;
-            for (; _waiting.Reader.TryRead(out var late); Interlocked.Increment(ref _dropped))
+            while (_waiting.Reader.TryRead(out var late))
+            {
                 late.Dispose();
+                if (!late.IsSound)
+                    Interlocked.Increment(ref _dropped);
+            }
         }
         if (_needsKey && !frame.KeyFrame)
         {
@@ -98,6 +109,9 @@ internal sealed class OutputQueue(int bitrate, TimeSpan keyInterval, TimeProvide
         _needsKey = false;
         var buffer = ArrayPool<byte>.Shared.Rent(frame.Data.Length);
         frame.Data.CopyTo(buffer);
-        return _waiting.Writer.TryWrite(new CodedPicture(buffer, frame.Data.Length, frame.KeyFrame, frame.RtpTime, now));
+        return _waiting.Writer.TryWrite(
+            new CodedPacket(buffer, frame.Data.Length, IsSound: false, frame.KeyFrame, frame.RtpTime, frame.Ticket.Arrived, now));
     }
+
+    private bool IsLate(long now) => _waiting.Reader.TryPeek(out var oldest) && time.GetElapsedTime(oldest.Coded, now) > MaxWait;
 }

@@ -117,13 +117,14 @@ internal sealed class OutputRun : IAsyncDisposable
     // Returns why it broke off; null where it is to begin anew at once, or was told to end.
     private async Task<string?> PassAsync(StreamPlace place, CancellationToken stop)
     {
-        var (flv, flow) = (new FlvWriter(), new OutputFlow(_time));
+        var flow = new OutputFlow(_time);
         File = place.File is { } file ? Path.GetFileName(file) : null;
         await using var child = FfmpegChild.Start(
             "ffmpeg", LegCommands.Output(place, _settings.Keyframes), ProcessorTime, folder: Folder?.Make(), writes: true,
             reach: LegCommands.Reach(place, output: true));
         var reading = ReadAsync(child, flow);
-        var (begun, gaveUp) = (false, (string?)null);
+        var gaveUp = (string?)null;
+        var writer = new OutputWriter(child.Input, flow, _time);
         using var watch = _time.CreateTimer(
             _ =>
             {
@@ -139,24 +140,22 @@ internal sealed class OutputRun : IAsyncDisposable
         {
             while (true)
             {
-                using var picture = await _queue.NextAsync(stop).ConfigureAwait(false);
-                var anew = picture.Key && flv.TakeParameters(picture.Data.Span);
-                // No container holds other parameters than those at its front: the next connection, or the next file, does.
-                if (anew && begun)
-                    return null;
-                if (anew)
-                    await child.Input.WriteAsync(flv.Begin(), CancellationToken.None).ConfigureAwait(false);
-                else if (!begun)
+                using var packet = await _queue.NextAsync(stop).ConfigureAwait(false);
+                if (packet.IsSound)
+                {
+                    Passed(flow, writer.HasBegun ? await writer.SoundAsync(packet, CancellationToken.None).ConfigureAwait(false) : 0);
                     continue;
-                var tag = flv.Picture(picture.Data.Span, picture.Key, flow.Place(picture.RtpTime));
-                await child.Input.WriteAsync(tag, CancellationToken.None).ConfigureAwait(false);
-                flow.Wrote(tag.Length);
-                Interlocked.Add(ref _bytes, tag.Length);
+                }
+                var (begun, other) = (writer.HasBegun, writer.IsOther(packet));
+                if (other && begun)
+                    return null;
+                if (!other && !begun)
+                    continue;
+                Passed(flow, await writer.PictureAsync(packet, CancellationToken.None).ConfigureAwait(false));
                 Interlocked.Increment(ref _frames);
                 if (begun)
                     continue;
                 // It opens its output when it has seen one picture, and whoever it waits for may come late: those until then are nobody's.
-                begun = true;
                 _queue.Close();
                 if (!await flow.Opened.Task.WaitAsync(stop).ConfigureAwait(false))
                     throw new IOException();
@@ -179,6 +178,12 @@ internal sealed class OutputRun : IAsyncDisposable
             child.Kill();
             await reading.ConfigureAwait(false);
         }
+    }
+
+    private void Passed(OutputFlow flow, int bytes)
+    {
+        flow.Wrote(bytes);
+        Interlocked.Add(ref _bytes, bytes);
     }
 
     // ffmpeg tells twice a second how far it is, in lines of a name and a value.

@@ -61,6 +61,9 @@ internal sealed class StreamRun(
     /// <summary>Size of the picture when the connection began; null before the first.</summary>
     public (int Width, int Height)? Size { get; private set; }
 
+    /// <summary>Whether the connection has brought sound.</summary>
+    public bool HasSound => _source?.Sound.Packets > 0;
+
     /// <summary>Pictures that had waited for too long.</summary>
     public long Overdue => _before.Overdue + (_source?.Overdue ?? 0);
 
@@ -83,6 +86,7 @@ internal sealed class StreamRun(
                 using var hosts = access.HostsOf(Address, request.Trusted);
                 await using var source = await StreamSource.OpenAsync(place, request.Loop, hosts, _pool, time, stop).ConfigureAwait(false);
                 (_source, Size, liveSince) = (source, source.Size, time.GetTimestamp());
+                Listen(source);
                 Enter(LegState.Live, null);
                 var (transport, sink) = (Address.Kind.ToString().ToLowerInvariant(), new UnwatchedSink(hosted.Broadcaster));
                 var end = await sessions.RunAsync(hosted, transport, source, sink, stop).ConfigureAwait(false);
@@ -117,6 +121,13 @@ internal sealed class StreamRun(
             await Task.Delay(pause, time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
         Enter(LegState.Ended, hosted.Session.Ended?.Words);
+    }
+
+    private void Listen(StreamSource source)
+    {
+        var broadcaster = hosted.Broadcaster;
+        broadcaster.Hear(source);
+        source.Sound.Heard = (in packet, arrived) => broadcaster.SendAudio(source, packet, arrived);
     }
 
     private void Enter(LegState state, string? problem)

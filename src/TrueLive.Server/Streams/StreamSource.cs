@@ -23,6 +23,7 @@ internal sealed class StreamSource : IVideoSource, IAsyncDisposable
     private readonly StreamAddress _address;
     private readonly LiveInput _input;
     private readonly MediaClock _clock;
+    private readonly SourceSound _sound;
     private readonly ITimer _watch;
     private readonly CancellationTokenSource _stop;
     private readonly Task _feeding;
@@ -32,9 +33,10 @@ internal sealed class StreamSource : IVideoSource, IAsyncDisposable
     private long _overdue;
     private bool _begun;
 
-    private StreamSource(StreamPlace place, LiveInput input, OutboundHosts? hosts, TimeProvider time, CancellationToken cancel)
+    private StreamSource(
+        StreamPlace place, LiveInput input, SourceSound sound, OutboundHosts? hosts, TimeProvider time, CancellationToken cancel)
     {
-        (_address, _input, _clock) = (place.Address, input, new MediaClock(time));
+        (_address, _input, _clock, _sound) = (place.Address, input, new MediaClock(time), sound);
         _silence = _address.Kind == StreamKind.Hls ? HlsSilence : Silence;
         _watch = time.CreateTimer(_ => GiveUp(), null, _address.Listens ? FirstOfCaller : First, Timeout.InfiniteTimeSpan);
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
@@ -47,6 +49,9 @@ internal sealed class StreamSource : IVideoSource, IAsyncDisposable
 
     /// <summary>How often the source's clock started again or jumped.</summary>
     public long Jumps => _clock.Jumps;
+
+    /// <summary>Its sound.</summary>
+    public SourceSound Sound => _sound;
 
     /// <summary>Size of the first picture.</summary>
     public (int Width, int Height) Size { get; private set; }
@@ -63,13 +68,30 @@ internal sealed class StreamSource : IVideoSource, IAsyncDisposable
     public static async Task<StreamSource> OpenAsync(
         StreamPlace place, bool loop, OutboundHosts hosts, FramePool pool, TimeProvider time, CancellationToken cancel)
     {
-        var input = LiveInput.Open(LegCommands.Source(place, loop), LegCommands.Reach(place, output: false), pool, time);
-        var source = new StreamSource(place, input, place.Address.Kind is StreamKind.Http or StreamKind.Hls ? hosts : null, time, cancel);
+        return await OpenAsync(place, loop, hosts, pool, time, sounds: true, cancel).ConfigureAwait(false)
+            ?? (await OpenAsync(place, loop, hosts, pool, time, sounds: false, cancel).ConfigureAwait(false))!;
+    }
+
+    // Null when it cannot be opened with its sound.
+    private static async Task<StreamSource?> OpenAsync(
+        StreamPlace place, bool loop, OutboundHosts hosts, FramePool pool, TimeProvider time, bool sounds, CancellationToken cancel)
+    {
+        var sound = new SourceSound(time);
+        var input = LiveInput.Open(LegCommands.Source(place, loop), LegCommands.Reach(place, output: false), pool, time,
+            sounds ? sound.Packet : null);
+        var fetched = place.Address.Kind is StreamKind.Http or StreamKind.Hls;
+        var source = new StreamSource(place, input, sound, fetched ? hosts : null, time, cancel);
         try
         {
-            source._first = await source.NextAsync(cancel).ConfigureAwait(false)
-                ?? throw new IOException(
-                    await source.WhyAsync().ConfigureAwait(false) ?? $"{place.Address.Shown} ended before its first picture.");
+            source._first = await source.NextAsync(cancel).ConfigureAwait(false);
+            if (source._first is null)
+            {
+                var why = await source.WhyAsync().ConfigureAwait(false);
+                if (!sounds || why?.Contains("decoder", StringComparison.OrdinalIgnoreCase) != true)
+                    throw new IOException(why ?? $"{place.Address.Shown} ended before its first picture.");
+                await source.DisposeAsync().ConfigureAwait(false);
+                return null;
+            }
             source.Size = (source._first.Width, source._first.Height);
             return source;
         }
@@ -119,7 +141,9 @@ internal sealed class StreamSource : IVideoSource, IAsyncDisposable
             SessionMetrics.InputDropped(InputDrop.Overdue, overdue - _overdue);
             _overdue = overdue;
         }
-        frame.Ticket = _clock.Next(frame.Ticket.MediaTime, frame.Ticket.Arrived);
+        var (at, jumps) = (frame.Ticket.MediaTime, _clock.Jumps);
+        frame.Ticket = _clock.Next(at, frame.Ticket.Arrived);
+        _sound.Picture(at, frame.Ticket.Arrived, jumped: _clock.Jumps > jumps);
         return frame;
     }
 

@@ -27,8 +27,8 @@ internal sealed partial class PeerConnection
     public bool CanSendVideo(Instant now) => _rtp?.CanSendVideo(now) ?? false;
 
     /// <summary>Sends one Opus packet; false when audio is not sent here.</summary>
-    public bool SendAudio(ReadOnlySpan<byte> opus, uint rtpTime, long? sequence, Instant now) =>
-        _rtp?.SendAudio(opus, rtpTime, now, sequence) ?? false;
+    public bool SendAudio(ReadOnlySpan<byte> opus, uint rtpTime, long? sequence, long? arrived, Instant now) =>
+        _rtp?.SendAudio(opus, rtpTime, now, sequence, arrived) ?? false;
 
     /// <summary>Asks the far side for a key frame.</summary>
     public void RequestKeyFrame(Instant now) => _rtp?.RequestKeyFrame(now);

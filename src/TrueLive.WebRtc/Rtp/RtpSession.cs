@@ -196,13 +196,14 @@ internal sealed partial class RtpSession : IDisposable
     /// Sends one Opus packet, ahead of queued video. Numbers tell the receiver of gaps and order; without one the packet is the next. False
     /// when audio is not sent in this session, or the packet is too large or older than the first one.
     /// </summary>
-    public bool SendAudio(ReadOnlySpan<byte> opus, uint rtpTime, Instant now, long? sequence = null)
+    public bool SendAudio(ReadOnlySpan<byte> opus, uint rtpTime, Instant now, long? sequence = null, long? arrived = null)
     {
         var length = _audio.Write(_packets.Reserve(BufferSize), opus, rtpTime, sequence, _transportSequence);
         if (length == 0)
             return false;
 
-        _lastAudioAt = _audio.WroteNewest ? now : _lastAudioAt;
+        if (_audio.WroteNewest)
+            _lastAudioAt = arrived is { } at ? _clock.At(at) : now;
         _audioRate.Add(now.Microseconds, length);
         Transmit(length, _plan.SendAudio!.Extensions, probe: false, now);
         return true;

@@ -34,6 +34,9 @@ internal sealed class NativeClient : IAsyncDisposable
     /// <summary>Numbers painted into the pictures that came back, in order.</summary>
     public List<int> Numbers { get; } = [];
 
+    /// <summary>Pictures that came back and that nobody has read the number of yet.</summary>
+    public IReadOnlyCollection<(byte[] Data, VideoCodec Codec, bool Key, uint RtpTime)> Coded => _coded;
+
     /// <summary>Opus packets that came back.</summary>
     public ConcurrentQueue<byte[]> Sound { get; } = new();
 

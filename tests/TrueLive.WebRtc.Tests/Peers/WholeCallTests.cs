@@ -27,7 +27,8 @@ public sealed class WholeCallTests
                 call.Alice.SendFrame();
                 call.Bob.SendFrame();
             }
-            if (call.Now % 20_000 == 0 && call.Alice.Connection.SendAudio(new byte[80], (uint)(call.Now * 48 / 1000), null, call.Clock.Now))
+            if (call.Now % 20_000 == 0
+                && call.Alice.Connection.SendAudio(new byte[80], (uint)(call.Now * 48 / 1000), null, null, call.Clock.Now))
                 spoken += 80;
             if (call.Now % 100_000 == 0 && next < texts.Count
                 && call.Alice.Connection.Send(channel, System.Text.Encoding.UTF8.GetBytes(texts[next]), isText: true, call.Clock.Now))

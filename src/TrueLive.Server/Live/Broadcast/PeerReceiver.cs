@@ -25,7 +25,8 @@ internal sealed class PeerReceiver(RtcPeer peer, bool isClient) : PictureReceive
     public override int Bitrate => peer.TargetBitrate;
 
     /// <inheritdoc/>
-    public override void SendAudio(ReadOnlySpan<byte> opus, uint rtpTime, long sequence) => peer.SendAudio(opus, rtpTime, sequence);
+    public override void SendAudio(ReadOnlySpan<byte> opus, uint rtpTime, long sequence, long arrived) =>
+        peer.SendAudio(opus, rtpTime, sequence, arrived);
 
     /// <inheritdoc/>
     public override void Tell(ReadOnlySpan<byte> trace)

@@ -52,7 +52,11 @@ internal abstract class PictureReceiver
     }
 
     /// <summary>Forwards an Opus packet.</summary>
-    public abstract void SendAudio(ReadOnlySpan<byte> opus, uint rtpTime, long sequence);
+    /// <param name="opus">The packet, valid only during the call.</param>
+    /// <param name="rtpTime">48 kHz time.</param>
+    /// <param name="sequence">Its number.</param>
+    /// <param name="arrived">When it arrived, by <see cref="TimeProvider.GetTimestamp"/>: its picture came then.</param>
+    public abstract void SendAudio(ReadOnlySpan<byte> opus, uint rtpTime, long sequence, long arrived);
 
     /// <summary>Sends the trace of a picture; left out when too many wait.</summary>
     public abstract void Tell(ReadOnlySpan<byte> trace);

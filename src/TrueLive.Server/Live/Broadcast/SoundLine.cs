@@ -24,9 +24,9 @@ internal sealed class SoundLine(TimeProvider time)
     /// <summary>Sequence number and 48 kHz RTP time of a packet in the continuous stream.</summary>
     /// <param name="source">The connection that it came over.</param>
     /// <param name="packet">The packet as received.</param>
-    public (long Sequence, uint RtpTime) Next(object source, in OpusPacket packet)
+    /// <param name="now">When it was received, by <see cref="TimeProvider.GetTimestamp"/>.</param>
+    public (long Sequence, uint RtpTime) Next(object source, in OpusPacket packet, long now)
     {
-        var now = time.GetTimestamp();
         var passed = _source is null ? TimeSpan.Zero : time.GetElapsedTime(_newestAt, now);
         if (_source is null)
         {

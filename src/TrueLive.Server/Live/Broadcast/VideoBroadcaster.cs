@@ -41,10 +41,12 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
     private readonly uint[] _keyStamps = new uint[Codecs.Length];
     private readonly ProvenanceJson _trace;
     private readonly SoundLine _sound;
+    private readonly LeastDelay _delay = new();
     private volatile PictureReceiver[] _receivers = [];
     private MadeFrame? _last;
     private ReadOnlyMemory<byte> _told;
     private long _lastAt;
+    private long _captured;
     private bool _disposed;
     private object? _soundSource;
     private long _viewerKeyAt;
@@ -94,15 +96,18 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
     /// Forwards sound unchanged except for its sequence numbers and times, which continue across a change of the source; sound from any
     /// connection but the current one is dropped.
     /// </summary>
-    public void SendAudio(object source, in OpusPacket packet)
+    /// <param name="source">The connection that it came over.</param>
+    /// <param name="packet">The packet.</param>
+    /// <param name="arrived">When it arrived, by <see cref="TimeProvider.GetTimestamp"/>: its picture came then.</param>
+    public void SendAudio(object source, in OpusPacket packet, long arrived)
     {
         if (Volatile.Read(ref _soundSource) != source)
             return;
         (long Sequence, uint RtpTime) place;
         lock (_sound)
-            place = _sound.Next(source, packet);
+            place = _sound.Next(source, packet, arrived);
         foreach (var receiver in _receivers)
-            receiver.SendAudio(packet.Data, place.RtpTime, place.Sequence);
+            receiver.SendAudio(packet.Data, place.RtpTime, place.Sequence, arrived);
     }
 
     /// <inheritdoc/>
@@ -120,7 +125,7 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
             (_last, _lastAt) = (made, _time.GetTimestamp());
             // Sound is forwarded at once, the picture only after its step, so the sender reports that synchronise them must use the input's
             // arrival.
-            return Send(made, StampOf(made.Ticket.Captured), made.Ticket.Arrived, key: false);
+            return Send(made, StampOf(made.Ticket.Captured), SteadyArrival(made.Ticket), key: false);
         }
     }
 
@@ -157,6 +162,20 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
                 encoder?.Dispose();
             _trace.Dispose();
         }
+    }
+
+    // A single picture that was held up on its way must not move the sound away from all others.
+    private long SteadyArrival(in FrameTicket ticket)
+    {
+        if (ticket.Arrived == 0)
+            return 0;
+        var captured = ticket.Captured.Ticks * 9 / 1000;
+        if (captured < _captured)
+            _delay.Reset();
+        _captured = captured;
+        var arrived = LeastDelay.Ticks(ticket.Arrived, _time);
+        _delay.Add(arrived, arrived - captured);
+        return LeastDelay.Timestamp(captured + _delay.Value, _time);
     }
 
     // An exception that left a timer callback would end the process. The session's own loop meets the same fault at its next picture.

@@ -53,7 +53,7 @@ internal sealed partial class WebRtcClient : IDisposable
         peer.Start(new PeerHandlers
         {
             VideoReceived = _video.Take,
-            AudioReceived = (in OpusPacket packet) => broadcaster.SendAudio(this, packet),
+            AudioReceived = (in OpusPacket packet) => broadcaster.SendAudio(this, packet, time.GetTimestamp()),
             KeyFrameRequested = _receiver.AskForKeyFrame,
             FrameSent = admitted.Hosted.Session.Left,
             ChannelOpened = Opened,

@@ -71,6 +71,6 @@ public sealed class SoundLineTests
     private (long Sequence, uint RtpTime) Next(string source, long sequence, uint stamp, uint ssrc = 1, int wait = 20)
     {
         _time.Advance(TimeSpan.FromMilliseconds(wait));
-        return _line.Next(source, new OpusPacket([1], stamp, sequence, ssrc));
+        return _line.Next(source, new OpusPacket([1], stamp, sequence, ssrc), _time.GetTimestamp());
     }
 }
