@@ -34,7 +34,7 @@ public static class ControlNode
             p.GetRequiredService<FailedKeys>())
         { LeavesLinksToWorkers = true });
         services.AddHttpForwarder();
-        services.AddSingleton<JoinKeys>().AddSingleton<WorkerRoutes>().AddSingleton<WorkerLinks>().AddSingleton<SessionPlaces>()
+        services.AddSingleton<JoinKeys>().AddSingleton<WorkerRoutes>().AddSingleton<SessionMover>().AddSingleton<WorkerLinks>().AddSingleton<SessionPlaces>()
             .AddSingleton<FrontDoor>();
         services.AddSingleton<FleetWatch>().AddHostedService(p => p.GetRequiredService<FleetWatch>());
         services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(FleetWatch.MeterName, ServerMetrics.MeterName, "System.Runtime")
