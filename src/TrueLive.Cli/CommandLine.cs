@@ -17,6 +17,7 @@ internal static class CommandLine
         ClipCommand.Make(),
         StreamCommand.Make(),
         ProbeCommand.Make(),
+        RequireCommand.Make(),
         BenchCommand.Make(),
     };
 

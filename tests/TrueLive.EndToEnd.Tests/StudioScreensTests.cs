@@ -11,10 +11,17 @@ public sealed class StudioScreensTests(Browser browser, Studio studio)
     private static readonly string[] Screens = ["live", "interactive", "clips", "probe", "tiers"];
 
     [Fact]
-    public async Task Every_screen_fits_three_sizes_and_two_themes_and_has_no_serious_accessibility_finding()
+    public Task Every_screen_fits_a_telephone_and_a_desktop_and_has_no_serious_accessibility_finding() =>
+        FitAsync((ColorScheme.Dark, [Sizes[0]]), (ColorScheme.Light, [Sizes[2]]));
+
+    [Fact]
+    [Trait("Run", "full")]
+    public Task Every_screen_fits_three_sizes_and_two_themes() => FitAsync((ColorScheme.Dark, Sizes), (ColorScheme.Light, Sizes));
+
+    private async Task FitAsync(params (ColorScheme Theme, (int Width, int Height)[] Sizes)[] looks)
     {
         await using var page = await browser.OpenAsync(studio.Server);
-        foreach (var theme in new[] { ColorScheme.Dark, ColorScheme.Light })
+        foreach (var (theme, sizes) in looks)
         {
             await page.Page.EmulateMediaAsync(new PageEmulateMediaOptions { ColorScheme = theme, ReducedMotion = ReducedMotion.Reduce });
             // The comparison, shown last, ends the session.
@@ -26,7 +33,7 @@ public sealed class StudioScreensTests(Browser browser, Studio studio)
             await page.PromptAsync("oil");
             foreach (var screen in Screens)
             {
-                foreach (var (width, height) in Sizes)
+                foreach (var (width, height) in sizes)
                 {
                     await page.Page.SetViewportSizeAsync(width, height);
                     await page.Page.EvaluateAsync($"location.hash = '#{screen}'");
@@ -50,24 +57,25 @@ public sealed class StudioScreensTests(Browser browser, Studio studio)
     }
 
     [Fact]
-    public async Task What_stands_on_the_screens_while_they_are_used_is_readable_too()
+    public Task What_stands_on_the_screens_while_they_are_used_is_readable_too() => UseAsync(ColorScheme.Dark);
+
+    [Fact]
+    [Trait("Run", "full")]
+    public Task What_stands_on_the_screens_while_they_are_used_is_readable_in_the_light_too() => UseAsync(ColorScheme.Light);
+
+    private async Task UseAsync(ColorScheme theme)
     {
         await using var page = await browser.OpenAsync(studio.Server, width: 1440, height: 900);
         async Task LookAsync(string name)
         {
-            foreach (var theme in new[] { ColorScheme.Dark, ColorScheme.Light })
+            await page.Page.EmulateMediaAsync(new PageEmulateMediaOptions { ColorScheme = theme, ReducedMotion = ReducedMotion.Reduce });
+            foreach (var (width, height) in new[] { Sizes[0], Sizes[2] })
             {
-                await page.Page.EmulateMediaAsync(new PageEmulateMediaOptions
-                { ColorScheme = theme, ReducedMotion = ReducedMotion.Reduce });
-                foreach (var (width, height) in new[] { Sizes[0], Sizes[2] })
-                {
-                    await page.Page.SetViewportSizeAsync(width, height);
-                    await Studio.PictureAsync(page.Page, $"{name}-{width}-{theme}".ToLowerInvariant());
-                    Assert.True(await page.EvalAsync<int>("document.documentElement.scrollWidth") <= width,
-                        $"{name} is wider than {width}");
-                }
-                await Studio.ReadableAsync(page.Page, $"{name} {theme}");
+                await page.Page.SetViewportSizeAsync(width, height);
+                await Studio.PictureAsync(page.Page, $"{name}-{width}-{theme}".ToLowerInvariant());
+                Assert.True(await page.EvalAsync<int>("document.documentElement.scrollWidth") <= width, $"{name} is wider than {width}");
             }
+            await Studio.ReadableAsync(page.Page, $"{name} {theme}");
         }
 
         await page.StartAsync("scene", "live-tiny", "384x216");

@@ -173,6 +173,29 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
     }
 
     [Fact]
+    public async Task Who_knows_nothing_of_the_field_learns_what_to_need_and_what_to_ask_for()
+    {
+        await using var page = await OpenAsync("probe");
+        Assert.False(await page.EvalAsync<bool>("performance.getEntriesByType('resource').some((e) => e.name.includes('requirement'))"));
+        await page.Page.ClickAsync("#probe-need summary");
+        await page.Page.WaitForSelectorAsync("#need-go");
+        await page.Page.SelectOptionAsync("#need [name=build]", "video-call-filter");
+        await page.Page.SelectOptionAsync("#need [name=delay]", "seconds");
+        await page.Page.CheckAsync("#need [value=sound]");
+        await page.Page.ClickAsync("#need-go");
+        await page.Page.WaitForSelectorAsync("#need-answer svg[role=img]");
+        await page.Page.ClickAsync("#need-answer summary");
+        var answer = await page.TextAsync("need-answer");
+        Assert.Contains("You need tier 3, live", answer, StringComparison.Ordinal);
+        Assert.Contains("at most 200 ms", answer, StringComparison.Ordinal);
+        Assert.Contains("You would take 5 s, but", answer, StringComparison.Ordinal);
+        Assert.Contains("robot hand study", answer, StringComparison.Ordinal);
+        Assert.Contains("schema: live-ai-video-requirement/1", answer, StringComparison.Ordinal);
+        await Studio.PictureAsync(page.Page, "probe-need");
+        await Studio.ReadableAsync(page.Page, "requirement");
+    }
+
+    [Fact]
     public async Task A_probe_is_watched_while_it_runs_and_can_be_cancelled()
     {
         await using var page = await OpenAsync("probe");

@@ -104,6 +104,29 @@ public sealed class StudioTroubleTests(Browser browser, Studio studio)
         Assert.False(await page.Page.IsVisibleAsync("#trouble"));
     }
 
+    [Fact]
+    public async Task A_connection_whose_handshake_failed_is_tried_again()
+    {
+        // The browser itself refuses the first handshake, since the certificate is not the one that the answer named.
+        await using var page = await browser.OpenAsync(studio.Server, "webrtc", script: """
+            const accept = RTCPeerConnection.prototype.setRemoteDescription;
+            window.answers = 0;
+            RTCPeerConnection.prototype.setRemoteDescription = function (answer) {
+              const sdp = answer.sdp.replace(/(a=fingerprint:\S+ )\S+/g, (line, name) =>
+                answers ? line : `${name}${Array(32).fill('AB').join(':')}`);
+              answers++;
+              return accept.call(this, { type: answer.type, sdp });
+            };
+            """);
+        await page.StartAsync("scene", "passthrough", "384x216");
+        await page.PicturesAsync(3);
+        Assert.Equal(2, await page.EvalAsync<int>("answers"));
+        Assert.False(await page.Page.IsVisibleAsync("#trouble"));
+        var session = await page.EvalAsync<string>("trueLive.transport.session.session");
+        await page.Page.ClickAsync("#start");
+        await page.UntilAsync($"fetch('/v1/sessions').then((r) => r.json()).then((r) => !r.sessions.some((s) => s.id === '{session}'))");
+    }
+
     [Theory]
     [InlineData("webrtc")]
     [InlineData("ws")]

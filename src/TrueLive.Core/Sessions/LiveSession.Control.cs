@@ -136,13 +136,14 @@ public sealed partial class LiveSession
         _ended.Cancel();
     }
 
-    /// <summary>Ends the session and frees its memory. Must not be called while a connection runs.</summary>
+    /// <summary>
+    /// Ends the session and frees its memory. Must not be called while a connection runs; <see cref="End"/> may be called at any time.
+    /// </summary>
     public void Dispose()
     {
         End(EndCause.ControlServer);
         _memory?.Dispose();
         _memory = null;
-        _ended.Dispose();
         _sending.Dispose();
         _stepping.Dispose();
     }

@@ -18,6 +18,9 @@ public sealed record Requirement(string Id, string Title, string Evidence, IRead
 public sealed record RequirementRule(
     string Metric, string Op, double Value, IReadOnlyList<string> Among, bool Must, string? Unit, string? Why)
 {
+    /// <summary>Where the limit comes from: a source of docs/probe-requirements.md, or our own judgement.</summary>
+    public string? Source { get; init; }
+
     /// <summary>The rule as written.</summary>
     public string Text => Op == "in"
         ? $"{Metric} in [{string.Join(", ", Among)}]"

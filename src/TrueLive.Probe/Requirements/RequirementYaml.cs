@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Text;
+using System.Text.Json;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 using YamlDotNet.RepresentationModel;
@@ -83,11 +85,33 @@ public static class RequirementYaml
         return new Requirement(id, Optional(file, root, "title") ?? id, evidence, [.. rules.Children.Select(rule => Rule(file, rule))]);
     }
 
+    /// <summary>The file of a requirement; <see cref="Read"/> reads it back.</summary>
+    public static string Write(Requirement requirement)
+    {
+        var text = new StringBuilder().Append(CultureInfo.InvariantCulture,
+            $"schema: {Schema}\nid: {requirement.Id}\ntitle: {Quoted(requirement.Title)}\nevidence: {requirement.Evidence}\nrules:\n");
+        foreach (var rule in requirement.Rules)
+        {
+            var (op, value) = rule.Op == "in" ? ("in", $"[{string.Join(", ", rule.Among)}]") : ($"\"{rule.Op}\"", Number(rule.Value));
+            text.Append(CultureInfo.InvariantCulture, $"  - {{metric: {rule.Metric}, op: {op}, value: {value}")
+                .Append(rule.Unit is { } unit ? $", unit: \"{unit}\"" : "").Append(rule.Must ? ", level: must" : ", level: should");
+            foreach (var (key, said) in new[] { ("why", rule.Why), ("source", rule.Source) })
+                text.Append(said is null ? "" : $",\n     {key}: {Quoted(said)}");
+            text.Append("}\n");
+        }
+        return text.ToString();
+    }
+
+    private static string Number(double value) => value.ToString("R", CultureInfo.InvariantCulture);
+
+    // What JSON escapes, YAML reads in the same way.
+    private static string Quoted(string text) => JsonSerializer.Serialize(text, Reports.ProbeReport.Json);
+
     private static RequirementRule Rule(string file, YamlNode node)
     {
         if (node is not YamlMappingNode rule)
             throw new RequirementException(file, node.Start.Line, "rules", "each rule must be a mapping with metric, op and value");
-        Allow(file, rule, ["metric", "op", "value", "unit", "conf", "level", "why"]);
+        Allow(file, rule, ["metric", "op", "value", "unit", "conf", "level", "why", "source"]);
         var metric = OneOf(file, rule, "metric", Text(file, rule, "metric"), Metrics);
         var op = OneOf(file, rule, "op", Text(file, rule, "op"), Operators);
         var level = OneOf(file, rule, "level", Optional(file, rule, "level") ?? "must", ["must", "should"]);
@@ -100,17 +124,18 @@ public static class RequirementYaml
                 : "'in' is for tier and nature only; allowed: <=, >=, abs<=");
         if (!rule.Children.TryGetValue("value", out var value))
             throw At(file, rule, "value", "is missing");
+        var source = Optional(file, rule, "source");
         if (op == "in")
         {
             if (value is not YamlSequenceNode list || list.Children.Count == 0)
                 throw At(file, rule, "value", "must be a list of verdicts");
             return new RequirementRule(metric, op, double.NaN,
                 [.. list.Children.Select(v => OneOf(file, rule, "value", (v as YamlScalarNode)?.Value ?? "",
-                    metric == "tier" ? Tiers : Natures))], level == "must", null, Optional(file, rule, "why"));
+                    metric == "tier" ? Tiers : Natures))], level == "must", null, Optional(file, rule, "why")) { Source = source };
         }
         return value is YamlScalarNode { Value: { } number }
             && double.TryParse(number, NumberStyles.Float, CultureInfo.InvariantCulture, out var limit) && double.IsFinite(limit)
-            ? new RequirementRule(metric, op, limit, [], level == "must", unit, Optional(file, rule, "why"))
+            ? new RequirementRule(metric, op, limit, [], level == "must", unit, Optional(file, rule, "why")) { Source = source }
             : throw At(file, rule, "value", "must be a number");
     }
 

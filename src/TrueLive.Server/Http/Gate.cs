@@ -152,7 +152,7 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
             return KeyScopes.Watch;
         if (path.StartsWithSegments("/v1/uploads") || path.StartsWithSegments("/v1/clips") || path.StartsWithSegments("/v1/interactive"))
             return KeyScopes.Clips;
-        if (path.StartsWithSegments("/v1/probes"))
+        if (path.StartsWithSegments("/v1/probes") || path.StartsWithSegments("/v1/requirement"))
             return KeyScopes.Probe;
         return path.StartsWithSegments("/metrics") || path.StartsWithSegments("/v1/fleet") ? KeyScopes.Operate : KeyScopes.Publish;
     }

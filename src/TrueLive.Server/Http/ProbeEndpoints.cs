@@ -38,6 +38,9 @@ internal static partial class ProbeEndpoints
                 .WithSummary("The report").ProducesProblem(404).ProducesProblem(409);
         }
         probes.MapDelete("/{id}", Remove).WithSummary("Cancel a run, or remove an ended one").Produces<ProbeView>().ProducesProblem(404);
+        app.MapGet("/v1/requirement", Require).WithTags("Probe")
+            .WithSummary("What do I need? Without 'build' the questions and their choices; with it the tier, the requirement and what to ask")
+            .Produces(200, contentType: "application/json").ProducesProblem(422).ProducesProblem(429);
         probes.MapPost("/check", Check).WithSummary("Does a report meet a requirement? Body: report.json; or ?probe=ID")
             .Produces<ProbeCheckView>().ProducesProblem(413).ProducesProblem(422).ProducesProblem(429);
     }
@@ -151,21 +154,48 @@ internal static partial class ProbeEndpoints
         async Task<IResult> RunAsync(string report)
         {
             using (await places.TurnAsync(http.RequestAborted).ConfigureAwait(false))
-                return Checked(await ProbeRuns.CheckAsync(requirement, report, http.RequestAborted).ConfigureAwait(false));
+                return Checked(await OwnProgram.RunAsync(http.RequestAborted, "check", requirement, report).ConfigureAwait(false));
         }
     }
 
-    private static IResult Checked((int Code, IReadOnlyList<string> Lines) found) => found.Code switch
+    private static IResult Checked((int Code, string Output, string Errors) found)
     {
-        0 or 1 or 2 => Results.Ok(new ProbeCheckView(found.Code switch { 0 => "PASS", 1 => "FAIL", _ => "INCONCLUSIVE" }, found.Lines)),
-        _ => Problems.Of(StatusCodes.Status422UnprocessableEntity,
-            found.Lines.Count > 0 ? string.Join(' ', found.Lines) : "The report could not be checked."),
-    };
+        string[] lines = [.. $"{found.Output}\n{found.Errors}"
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Take(100)];
+        return found.Code is 0 or 1 or 2
+            ? Results.Ok(new ProbeCheckView(found.Code switch { 0 => "PASS", 1 => "FAIL", _ => "INCONCLUSIVE" }, lines))
+            : Problems.Of(StatusCodes.Status422UnprocessableEntity,
+                lines.Length > 0 ? string.Join(' ', lines) : "The report could not be checked.");
+    }
+
+    private static async Task<IResult> Require(
+        string? build, string? watch, string? delay, string[]? keep, HttpContext http, Gate gate, WorkPlaces places)
+    {
+        (string Name, string? Value)[] given =
+            [("build", build), ("watch", watch), ("delay", delay), .. (keep ?? []).Take(10).Select(k => ("keep", (string?)k))];
+        string[] arguments = [.. given.Where(g => !string.IsNullOrEmpty(g.Value)).SelectMany(g => new[] { "--" + g.Name, g.Value! })];
+        if (given.Any(g => !string.IsNullOrEmpty(g.Value) && !PresetName().IsMatch(g.Value)))
+            return Problems.Of(StatusCodes.Status422UnprocessableEntity, "An answer is the id of a choice, as in ?build=video-call-filter.");
+        try
+        {
+            using var place = places.Enter(gate.OwnerOf(http.Request));
+            using var turn = await places.TurnAsync(http.RequestAborted).ConfigureAwait(false);
+            var (code, output, errors) = await OwnProgram.RunAsync(http.RequestAborted, ["require", "--json", .. arguments])
+                .ConfigureAwait(false);
+            return code == 0
+                ? Results.Text(output, "application/json")
+                : Problems.Of(StatusCodes.Status422UnprocessableEntity, errors.Trim());
+        }
+        catch (RequestRefusedException refused)
+        {
+            return Problems.From(http, refused);
+        }
+    }
 
     private static IResult NoSuchRun(string id) =>
         Problems.Of(StatusCodes.Status404NotFound, $"There is no probe run '{(id.Length > 64 ? id[..64] : id)}'. It may have expired.");
 
-    [GeneratedRegex("^[a-z0-9-]{1,40}$")]
+    [GeneratedRegex("^[a-z0-9][a-z0-9-]{0,39}$")]
     private static partial Regex PresetName();
 }
 

@@ -50,9 +50,12 @@ internal static partial class WhipEndpoints
             .ProducesProblem(412).ProducesProblem(428);
         whip.MapDelete("/{id}/{connection}", (string id, string connection, HttpContext http, Gate gate, SessionRegistry registry) =>
         {
-            if (SenderOf(id, connection, http, gate, registry) is not { } sender)
+            if (SenderOf(id, connection, http, gate, registry) is { } sender)
+                sender.Stop();
+            else if (registry.Find(id, gate.OwnerOf(http.Request)) is { } left && left.LeftBy == connection)
+                registry.End(left, Core.Sessions.EndCause.ControlClient);
+            else
                 return NoSuchConnection();
-            sender.Stop();
             return Results.Ok();
         }).WithSummary("Stop sending: ends the connection; a session that was made ahead is kept for the next");
         var whep = app.MapGroup("/whep").WithTags("WHEP");

@@ -29,4 +29,26 @@ internal static class OwnProgram
         start.Environment["MALLOC_ARENA_MAX"] = "2";
         return start;
     }
+
+    /// <summary>Runs it to the end, at low priority and for a minute at most.</summary>
+    public static async Task<(int Code, string Output, string Errors)> RunAsync(
+        CancellationToken cancel, params IEnumerable<string> arguments)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        limit.CancelAfter(TimeSpan.FromSeconds(60));
+        using var process = Process.Start(Start(arguments))!;
+        try
+        {
+            process.PriorityClass = ProcessPriorityClass.BelowNormal;
+            var output = process.StandardOutput.ReadToEndAsync(limit.Token);
+            var errors = process.StandardError.ReadToEndAsync(limit.Token);
+            await process.WaitForExitAsync(limit.Token).ConfigureAwait(false);
+            return (process.ExitCode, await output.ConfigureAwait(false), await errors.ConfigureAwait(false));
+        }
+        finally
+        {
+            if (!process.HasExited)
+                process.Kill(entireProcessTree: true);
+        }
+    }
 }

@@ -85,29 +85,6 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
         }
     }
 
-    /// <summary>Checks a report against a requirement of the product. Returns exit code and lines of <c>truelive check</c>.</summary>
-    public static async Task<(int Code, IReadOnlyList<string> Lines)> CheckAsync(
-        string requirement, string report, CancellationToken cancel)
-    {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        limit.CancelAfter(TimeSpan.FromSeconds(60));
-        using var process = Process.Start(OwnProgram.Start("check", requirement, report))!;
-        try
-        {
-            process.PriorityClass = ProcessPriorityClass.BelowNormal;
-            var output = process.StandardOutput.ReadToEndAsync(limit.Token);
-            var errors = process.StandardError.ReadToEndAsync(limit.Token);
-            await process.WaitForExitAsync(limit.Token).ConfigureAwait(false);
-            return (process.ExitCode, [.. $"{await output.ConfigureAwait(false)}\n{await errors.ConfigureAwait(false)}"
-                .Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Take(100)]);
-        }
-        finally
-        {
-            if (!process.HasExited)
-                process.Kill(entireProcessTree: true);
-        }
-    }
-
     /// <summary>Stops a run, or forgets an ended one with its files.</summary>
     public void Remove(ProbeJob job)
     {

@@ -105,6 +105,18 @@ export function open(box, live) {
     ),
   );
   const shown = h('div', { id: 'probe-shown' });
+  const need = h(
+    'details.card',
+    {
+      id: 'probe-need',
+      ontoggle: async () => {
+        if (!need.open || need.querySelector('form')) return;
+        const { questions } = await import('./requirement.js');
+        await questions(need, leaving.signal).catch((error) => error.name !== 'AbortError' && trouble(error.message));
+      },
+    },
+    h('summary', {}, 'What do I need? Four questions'),
+  );
   const list = h('ul.list');
   const heading = h('h2', { hidden: true }, 'Runs on this server');
   box.append(
@@ -119,6 +131,7 @@ export function open(box, live) {
       ),
     ),
     form,
+    need,
     shown,
     h('section', { 'aria-label': 'Earlier runs' }, heading, list),
     steps('How it is found out', STEPS),

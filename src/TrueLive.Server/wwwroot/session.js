@@ -114,7 +114,7 @@ export class Session extends EventTarget {
     for (const way of ways) {
       try {
         const request = { ...this.#request(), token: this.#token, connection: this.#connection, key: tab.get('key') };
-        const opened = await way.open(this.source, request);
+        const opened = await this.#open(way, request);
         if (this.#wanted === run) this.#adopt(opened, way, run);
         else opened.close(true);
         return;
@@ -131,6 +131,23 @@ export class Session extends EventTarget {
         }
         if (error.token) this.#remember(error.token, error.connection);
         this.#move(state, `${error.message} Trying ${JpegTransport.label}…`);
+      }
+    }
+  }
+
+  // A handshake that fails on a path that works is tried once more, in the same session, before another transport is.
+  async #open(way, request) {
+    try {
+      return await way.open(this.source, request);
+    } catch (first) {
+      if (!first.answered) throw first;
+      const { token, connection, abandon } = first;
+      try {
+        return await way.open(this.source, { ...request, token, connection });
+      } catch (error) {
+        // A session that never opened ends with its only connection.
+        if (error.kind === 'gone') return way.open(this.source, { ...request, token: null, connection: null });
+        throw Object.assign(error, { abandon: error.abandon ?? abandon });
       }
     }
   }

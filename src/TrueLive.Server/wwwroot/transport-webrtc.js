@@ -23,6 +23,7 @@ export class WebRtcTransport extends EventTarget {
   #display = new Window();
   #worker = null;
   #source = null;
+  #fault = '';
   #captured = ({ detail }) => this.#clock.captured(detail);
 
   /** Resolves once media and control run. Rejects with `Refused`; kind `network` means that another transport may do better. */
@@ -148,16 +149,23 @@ export class WebRtcTransport extends EventTarget {
         },
         { once: true },
       );
+      let answered = false;
+      peer.oniceconnectionstatechange = () => (answered ||= peer.iceConnectionState === 'connected');
       peer.onconnectionstatechange = () => {
         if (peer.connectionState === 'failed') {
           clearTimeout(limit);
-          reject(new Refused({ kind: 'network', words: 'The media port of the server is blocked.' }));
+          const words = answered
+            ? `The media port of the server answered, but the connection failed${this.#fault}.`
+            : 'The media port of the server is blocked.';
+          reject(Object.assign(new Refused({ kind: 'network', words }), { answered }));
           this.#lost('The connection to the server broke.');
         }
       };
     });
     channel.onclose = () => this.#lost('The server closed the connection.');
     await peer.setRemoteDescription({ type: 'answer', sdp: await response.text() });
+    const dtls = video.sender.transport;
+    if (dtls) dtls.onerror = ({ error }) => (this.#fault = ` (${[error.errorDetail, error.message].filter(Boolean).join(': ')})`);
     await ready;
   }
 

@@ -105,7 +105,8 @@ internal sealed class DtlsSession
         }
         catch (IOException e)
         {
-            Error = e;
+            // What the record layer throws after it took a close_notify is the end of the queue, not a fault.
+            Error = e is TlsFatalAlert { AlertDescription: AlertDescription.user_canceled } && _queue.IsClosed ? null : e;
             return false;
         }
     }

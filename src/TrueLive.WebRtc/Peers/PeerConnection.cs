@@ -279,7 +279,7 @@ internal sealed partial class PeerConnection : IDisposable
     {
         _recordAt = now;
         if (!_dtls.Receive(datagram, _receiveData))
-            Close("The far side closed the connection.", now);
+            Close(_dtls.Error is { } error ? $"The DTLS connection broke: {error.Message}" : "The far side closed the connection.", now);
     }
 
     private void ReceiveMedia(Span<byte> packet, Instant now)

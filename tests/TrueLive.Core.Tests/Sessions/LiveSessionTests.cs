@@ -46,6 +46,15 @@ public sealed class LiveSessionTests : IDisposable
     }
 
     [Fact]
+    public void A_session_may_be_freed_the_moment_it_has_ended()
+    {
+        var session = Session(_model);
+        session.Moved += (_, _) => session.Dispose();
+        session.End(EndCause.ControlClient);
+        Assert.Equal(EndCause.ControlClient, session.Ended!.Cause);
+    }
+
+    [Fact]
     public async Task Pass_through_says_that_no_model_touched_the_frame()
     {
         using var session = Session(new PassthroughModel());

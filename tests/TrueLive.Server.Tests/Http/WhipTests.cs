@@ -126,6 +126,24 @@ public sealed class WhipTests
     }
 
     [Fact]
+    public async Task A_client_that_closes_its_connection_before_it_says_that_it_stops_frees_its_place_nevertheless()
+    {
+        await using var server = await RunningServer.StartAsync();
+        var client = await NativeClient.ConnectAsync(new Uri(server.Address, "/whip"));
+        await client.OpenControlAsync();
+        await client.PicturesAsync(5);
+        var id = (string)(await client.MessageAsync(m => (string?)m["type"] == "session"))["session"]!;
+        var hosted = server.Services.GetRequiredService<SessionRegistry>().Find(id)!;
+        var name = Assert.Single(hosted.Senders).Key;
+        await client.VanishAsync();
+        await NativeClient.UntilAsync(() => State(server, id) == "detached" && hosted.Senders.IsEmpty);
+        Assert.Equal(HttpStatusCode.NotFound, (await server.Http.DeleteAsync($"/whip/{id}/0123456789abcdef", Cancel)).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await server.Http.DeleteAsync($"/whip/{id}/{name}", Cancel)).StatusCode);
+        await NativeClient.UntilAsync(() => server.Services.GetRequiredService<SessionRegistry>().Find(id) is null);
+        Assert.Equal(HttpStatusCode.NotFound, (await server.Http.DeleteAsync($"/whip/{id}/{name}", Cancel)).StatusCode);
+    }
+
+    [Fact]
     public async Task A_client_whose_certificate_is_not_the_one_it_named_is_told_of_in_the_end_of_its_session()
     {
         await using var server = await RunningServer.StartAsync();

@@ -76,6 +76,12 @@ internal sealed class HostedSession(
         set => Volatile.Write(ref _away, value);
     }
 
+    /// <summary>
+    /// Name of the connection whose client left without a word, if it may end the session: a browser that closes a connection and says
+    /// over HTTP that it stops is often heard in this order.
+    /// </summary>
+    public string? LeftBy { get; set; }
+
     /// <summary>The loss to report when the client resumes; null when only frames were lost.</summary>
     public Loss? Lost { get; set; }
 

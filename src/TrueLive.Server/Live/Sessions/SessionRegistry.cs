@@ -210,6 +210,7 @@ internal sealed partial class SessionRegistry(
             older = hosted.Released;
             (hosted.Connection, hosted.Number, hosted.Transport, hosted.Away) = (connection, number, transport, null);
             hosted.Released = released.Task;
+            hosted.LeftBy = null;
             hosted.Keep?.Dispose();
         }
         try

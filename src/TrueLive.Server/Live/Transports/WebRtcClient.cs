@@ -30,7 +30,7 @@ internal sealed partial class WebRtcClient : IDisposable
     private readonly PeerVideo _video;
     private readonly PeerReceiver _receiver;
     private readonly RtcPeer _peer;
-    private volatile bool _runs;
+    private volatile bool _ran;
     private DataChannel? _channel;
     private ControlConnection? _control;
     private string? _logged;
@@ -77,7 +77,7 @@ internal sealed partial class WebRtcClient : IDisposable
     /// </summary>
     public void Stop()
     {
-        if (OwnsSession && (_runs || _admitted.Hosted.Session.State == SessionState.Created))
+        if (OwnsSession && (RanLast || _admitted.Hosted.Session.State == SessionState.Created))
             _registry.End(_admitted.Hosted, EndCause.ControlClient);
         _peer.Close("The sender stopped.");
     }
@@ -104,7 +104,7 @@ internal sealed partial class WebRtcClient : IDisposable
         _ = EndVideoAsync();
         hosted.Broadcaster.Add(_receiver);
         hosted.Broadcaster.Hear(this);
-        _runs = true;
+        _ran = true;
         try
         {
             await _registry.RunAsync(hosted, _peer.Path is { IsTcp: true } ? "webrtc-tcp" : "webrtc", _video, hosted.Broadcaster, stop,
@@ -112,7 +112,6 @@ internal sealed partial class WebRtcClient : IDisposable
         }
         finally
         {
-            _runs = false;
             hosted.Broadcaster.Remove(_receiver);
             hosted.Input.Tell(null);
         }
@@ -129,11 +128,15 @@ internal sealed partial class WebRtcClient : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        if (OwnsSession && RanLast)
+            _admitted.Hosted.LeftBy = Id;
         _admitted.Hosted.Senders.TryRemove(Id, out _);
         _peer.Close("The session's connection ended.");
         _control?.Dispose();
         _video.Dispose();
     }
+
+    private bool RanLast => _ran && _admitted.Hosted.Number == _admitted.Number;
 
     private async Task EndVideoAsync() => _video.End(await _peer.Closed.ConfigureAwait(false));
 
