@@ -52,6 +52,7 @@ public sealed class RollingUpgradeTests : IAsyncLifetime
         var begun = new CountdownEvent(Sessions);
         var clients = Enumerable.Range(0, Sessions).Select(i => FollowAsync(i, begun, moves, stop.Token)).ToArray();
         await TestFleet.UntilAsync(() => Task.FromResult(begun.IsSet || clients.Any(c => c.IsFaulted)));
+        await Task.WhenAll(clients.Where(c => c.IsFaulted));
         foreach (var name in new[] { "one", "two" })
         {
             var before = moves.Values.Sum();
@@ -60,10 +61,11 @@ public sealed class RollingUpgradeTests : IAsyncLifetime
             // Every client that was moved is back, and has a picture.
             await TestFleet.UntilAsync(async () => clients.Any(c => c.IsFaulted)
                 || (await SessionsOfAsync(name) == 0 && moves.Values.Sum() >= before + held));
+            await Task.WhenAll(clients.Where(c => c.IsFaulted));
             await _workers[name].DisposeAsync();
             await StartAsync(name);
         }
-        Assert.DoesNotContain(clients, c => c.IsCompleted);
+        await Task.WhenAll(clients.Where(c => c.IsFaulted));
         var view = await ViewAsync();
         Assert.Equal(Sessions, view["sessions"]!.AsArray().Count);
         Assert.Equal((0, 0), ((int)view["counts"]!["restored"]!, (int)view["counts"]!["fenced"]!));
