@@ -6,7 +6,7 @@ public sealed class GivingWayTests(Browser browser, Studio studio)
 {
     [Theory]
     [InlineData("webrtc")]
-    [InlineData("ws")]
+    [InlineData("ws", Traits = ["Run", "full"])]
     public async Task Of_a_tab_and_its_duplicate_the_older_gives_way_in_words_and_for_good(string transport)
     {
         await using var older = await browser.OpenAsync(studio.Server, transport);

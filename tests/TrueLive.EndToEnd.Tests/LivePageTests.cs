@@ -68,7 +68,8 @@ public sealed class LivePageTests(Browser browser, Studio studio)
     }
 
     [Theory]
-    [MemberData(nameof(Transports))]
+    [InlineData("webrtc")]
+    [InlineData("ws", Traits = ["Run", "full"])]
     public async Task Two_sessions_do_not_mix(string transport)
     {
         var server = studio.Server;
@@ -155,7 +156,8 @@ public sealed class LivePageTests(Browser browser, Studio studio)
     }
 
     [Theory]
-    [MemberData(nameof(Transports))]
+    [InlineData("webrtc")]
+    [InlineData("ws", Traits = ["Run", "full"])]
     public async Task A_full_server_says_so_and_leaves_the_running_session_alone(string transport)
     {
         await using var server = await ServerProcess.StartAsync("--max-sessions", "1");
@@ -173,7 +175,8 @@ public sealed class LivePageTests(Browser browser, Studio studio)
     }
 
     [Theory]
-    [MemberData(nameof(Transports))]
+    [InlineData("webrtc")]
+    [InlineData("ws", Traits = ["Run", "full"])]
     public async Task Pause_holds_the_picture_and_stop_ends_the_session_on_the_server(string transport)
     {
         var server = studio.Server;
@@ -191,7 +194,8 @@ public sealed class LivePageTests(Browser browser, Studio studio)
     }
 
     [Theory]
-    [MemberData(nameof(Transports))]
+    [InlineData("webrtc")]
+    [InlineData("ws", Traits = ["Run", "full"])]
     public async Task A_server_that_is_told_to_end_tells_its_clients_and_goes(string transport)
     {
         await using var server = await ServerProcess.StartAsync();

@@ -85,7 +85,7 @@ public sealed class StudioTroubleTests(Browser browser, Studio studio)
 
     [Theory]
     [InlineData("webrtc")]
-    [InlineData("ws")]
+    [InlineData("ws", Traits = ["Run", "full"])]
     public async Task A_server_that_was_started_again_is_found_by_the_page_and_goes_on_with_the_prompt(string transport)
     {
         await using var before = await ServerProcess.StartAsync();
@@ -129,7 +129,7 @@ public sealed class StudioTroubleTests(Browser browser, Studio studio)
 
     [Theory]
     [InlineData("webrtc")]
-    [InlineData("ws")]
+    [InlineData("ws", Traits = ["Run", "full"])]
     public async Task A_paused_session_is_paused_when_the_page_comes_back_and_goes_on_when_told(string transport)
     {
         var server = studio.Server;

@@ -85,7 +85,7 @@ internal sealed class HubClient : IDisposable
 
     /// <summary>What a failure to reach the hub says to people.</summary>
     public HubException Unreachable(Exception why) => new(
-        $"{_settings.Endpoint} cannot be reached or broke off: {Text.Shown(why.GetBaseException().Message)} What was downloaded is kept; "
+        $"{_settings.Endpoint} cannot be reached or broke off: {Text.Shown(why.GetBaseException().Message).TrimEnd('.')}. What was downloaded is kept; "
             + "run the command again to go on. "
         + "A mirror is named by HF_ENDPOINT, a proxy by HTTPS_PROXY; with HF_HUB_OFFLINE=1 only the cache is used.", why);
 

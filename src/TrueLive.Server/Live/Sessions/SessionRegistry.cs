@@ -341,7 +341,7 @@ internal sealed partial class SessionRegistry(
     {
         SessionSettings[] running = [.. _hosted.Values.Where(s => s != except).Select(s => s.Session.Settings)];
         var (now, next) = (time.GetUtcNow(), _hosted.Values.Select(s => s.Away?.KeptUntil).Min());
-        var retry = next > now ? next.Value - now : TimeSpan.FromSeconds(15);
+        var retry = next > now ? next.Value - now : TimeSpan.FromSeconds(5);
         if (admission.Refuse(model, width, height, running, retry) is { } refusal)
             throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, refusal.Words, refusal);
     }
