@@ -56,7 +56,8 @@ public sealed class MovedSessionTests : IAsyncLifetime
             Cancel.ThrowIfCancellationRequested();
         await using var back = await JpegClient.ConnectAsync(_fleet.Door, $"token={token}");
         var hello = await back.MessageAsync("session");
-        Assert.Equal((first, "ink", 0.5), ((string?)hello["session"], (string?)hello["prompt"]!["text"], (double)hello["prompt"]!["strength"]!));
+        Assert.Equal((first, "ink", 0.5),
+            ((string?)hello["session"], (string?)hello["prompt"]!["text"], (double)hello["prompt"]!["strength"]!));
         Assert.True((bool)hello["resumed"]!["memory_kept"]!, hello.ToString());
         Assert.Contains("moved to another machine", (string?)hello["resumed"]!["lost"], StringComparison.Ordinal);
         Assert.True((int)hello["epoch"]! > (int)before["epoch"]!);

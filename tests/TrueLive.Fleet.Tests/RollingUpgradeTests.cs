@@ -87,7 +87,7 @@ public sealed class RollingUpgradeTests : IAsyncLifetime
             {
                 while ((string?)(await client.SendUntilAsync("state", Pace).WaitAsync(stop))["cause"] != "control_moved")
                     stop.ThrowIfCancellationRequested();
-                await client.DisposeAsync();
+                await LeaveAsync(client);
                 client = await JpegClient.ConnectAsync(_http.BaseAddress!, $"token={token}");
                 var hello = await client.MessageAsync("session");
                 Assert.Equal(("ink", number / 10.0, true), ((string?)hello["prompt"]!["text"],
@@ -97,14 +97,19 @@ public sealed class RollingUpgradeTests : IAsyncLifetime
         }
         finally
         {
-            try
-            {
-                await client.DisposeAsync();
-            }
-            catch (WebSocketException)
-            {
-                // A read that was given up has aborted it.
-            }
+            await LeaveAsync(client);
+        }
+    }
+
+    // Its worker may have closed it already.
+    private static async Task LeaveAsync(JpegClient client)
+    {
+        try
+        {
+            await client.DisposeAsync();
+        }
+        catch (WebSocketException)
+        {
         }
     }
 

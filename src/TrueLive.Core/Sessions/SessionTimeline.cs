@@ -54,7 +54,8 @@ internal sealed class SessionTimeline(TimeProvider time)
         _begins = false;
         var placed = frame with { SourceSequence = frame.SourceSequence + _base, Captured = frame.Captured + _shift };
         // A gap, from lost frames or time away, says nothing about the source's frame interval.
-        if (placed.SourceSequence == _next && placed.Captured - TimeSpan.FromTicks(_latest) is var apart && apart > TimeSpan.Zero && apart <= MaxInterval
+        if (placed.SourceSequence == _next && placed.Captured - TimeSpan.FromTicks(_latest) is var apart && apart > TimeSpan.Zero
+            && apart <= MaxInterval
             && _next > 0)
             Volatile.Write(ref _interval, _interval + (apart.Ticks - _interval) / 8);
         Volatile.Write(ref _latest, placed.Captured.Ticks);

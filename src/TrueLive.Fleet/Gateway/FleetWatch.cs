@@ -41,7 +41,8 @@ internal sealed partial class FleetWatch : BackgroundService
             () => Of<long>(v => [new(v.Counts.Placed, Tag("result", "placed")), new(v.Counts.Refused, Tag("result", "refused")),
                 new(v.Counts.Restored, Tag("result", "restored")), new(v.Counts.Fenced, Tag("result", "fenced")),
                 new(v.Counts.Moved, Tag("result", "moved"))]),
-            "{session}", "Sessions placed, refused, placed anew after their worker was lost, ended on a worker that came back, and moved by a drain.");
+            "{session}",
+            "Sessions placed, refused, placed anew after their worker was lost, ended on a worker that came back, and moved by a drain.");
     }
 
     /// <summary>The fleet as it was a moment ago; null before the first look.</summary>

@@ -13,7 +13,9 @@ internal sealed partial class FleetDirectory
 
     private readonly HashSet<Seat> _moving = [];
 
-    /// <summary>Keeps a place for a session of a drained worker on another one; null where none has room, or there is nothing to move.</summary>
+    /// <summary>
+    /// Keeps a place for a session of a drained worker on another one; null where none has room, or there is nothing to move.
+    /// </summary>
     /// <param name="session">Id of the session.</param>
     /// <param name="from">The worker that is drained.</param>
     /// <param name="except">Workers that have refused it.</param>

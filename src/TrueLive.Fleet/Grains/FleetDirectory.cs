@@ -159,7 +159,8 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
             : new TakenPlace(null, choice.Status, choice.Words, choice.Capacity, choice.Running);
     }
 
-    private WorkerLoad LoadOf(Worker worker) => new(worker.Linked.Name, worker.Report, [.. SeatsOf(worker).Select(s => s.Seat.Ask), .. ComingTo(worker)]);
+    private WorkerLoad LoadOf(Worker worker) => new(
+        worker.Linked.Name, worker.Report, [.. SeatsOf(worker).Select(s => s.Seat.Ask), .. ComingTo(worker)]);
 
     // What a worker has of sessions that were placed elsewhere, or that it never was given, it must end. One that nobody knows was given to
     // it before this directory began.

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Net;
-using System.Net.Http.Headers;
 using Microsoft.Extensions.Logging;
 using Orleans;
 using Orleans.Runtime;
@@ -13,8 +12,8 @@ using TrueLive.Server.Fleet;
 namespace TrueLive.Fleet.Links;
 
 /// <summary>
-/// Moves the sessions of a drained worker to others, one after the other, with the model's memory. At each moment one of the two workers has
-/// the session: the old one stops between two steps, and goes on itself when the new one has not taken it.
+/// Moves the sessions of a drained worker to others, one after the other, with the model's memory. At each moment one of the two workers
+/// has the session: the old one stops between two steps, and goes on itself when the new one has not taken it.
 /// </summary>
 internal sealed partial class SessionMover(IGrainFactory grains, WorkerRoutes routes, TimeProvider time, ILogger<SessionMover> logger)
 {
@@ -107,15 +106,16 @@ internal sealed partial class SessionMover(IGrainFactory grains, WorkerRoutes ro
     }
 
     // Null for a worker that does not answer in time, or sends more than a session is.
-    private async Task<(HttpStatusCode? Status, byte[] Body)> SendAsync(HttpMethod method, LinkedWorker worker, string session, string query,
-        byte[]? body, CancellationToken ended)
+    private async Task<(HttpStatusCode? Status, byte[] Body)> SendAsync(HttpMethod method, LinkedWorker worker, string session,
+        string query, byte[]? body, CancellationToken ended)
     {
         using var late = new CancellationTokenSource(Patience, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(ended, late.Token);
         using var request = new HttpRequestMessage(method, new Uri($"{worker.Address}/v1/sessions/{session}/move{query}"));
-        request.Headers.TryAddWithoutValidation(GatewayTicket.Header, worker.Sign(session, "", "fleet", link: false, time.GetUtcNow(), own: true));
+        var ticket = worker.Sign(session, "", "fleet", link: false, time.GetUtcNow(), own: true);
+        request.Headers.TryAddWithoutValidation(GatewayTicket.Header, ticket);
         if (body is not null)
-            request.Content = new ByteArrayContent(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/octet-stream") } };
+            request.Content = new ByteArrayContent(body);
         try
         {
             using var answer = await routes.To(worker).Invoker.SendAsync(request, either.Token).ConfigureAwait(false);

@@ -19,8 +19,8 @@ internal sealed record ParcelHead(KeptSession Session, string? Model, string? Ve
     long HeardAgoTicks);
 
 /// <summary>
-/// A session on its way to another machine: a magic number, the length of a head, the head as JSON, then the model's memory. What comes from
-/// the other side is believed only within bounds.
+/// A session on its way to another machine: a magic number, the length of a head, the head as JSON, then the model's memory. What comes
+/// from the other side is believed only within bounds.
 /// </summary>
 internal static class SessionParcel
 {
@@ -70,8 +70,8 @@ internal static class SessionParcel
     {
         var (model, state) = (memory.Model, memory.Model?.Bytes ?? ReadOnlyMemory<byte>.Empty);
         var head = JsonSerializer.SerializeToUtf8Bytes(
-            new ParcelHead(session, model?.ModelId, model?.ModelVersion, model?.Width ?? 0, model?.Height ?? 0, memory.Next, memory.Latest.Ticks,
-                memory.HeardAgo.Ticks), LinkJson.Default.ParcelHead);
+            new ParcelHead(session, model?.ModelId, model?.ModelVersion, model?.Width ?? 0, model?.Height ?? 0, memory.Next,
+                memory.Latest.Ticks, memory.HeardAgo.Ticks), LinkJson.Default.ParcelHead);
         var parcel = new byte[Prefix + head.Length + state.Length];
         BinaryPrimitives.WriteUInt32BigEndian(parcel, Magic);
         BinaryPrimitives.WriteUInt32BigEndian(parcel.AsSpan(4), (uint)head.Length);

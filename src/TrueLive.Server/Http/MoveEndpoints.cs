@@ -7,8 +7,8 @@ using TrueLive.Server.Resources;
 namespace TrueLive.Server.Http;
 
 /// <summary>
-/// How a control node moves a session from worker to worker: POST stops it here and hands it out, PUT takes it in there, DELETE ends it here
-/// once it has arrived, PATCH goes on with it here when it has not. Only a ticket of the control node's own opens these.
+/// How a control node moves a session from worker to worker: POST stops it here and hands it out, PUT takes it in there, DELETE ends it
+/// here once it has arrived, PATCH goes on with it here when it has not. Only a ticket of the control node's own opens these.
 /// </summary>
 internal static class MoveEndpoints
 {

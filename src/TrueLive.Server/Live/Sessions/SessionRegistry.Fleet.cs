@@ -60,7 +60,8 @@ internal sealed partial class SessionRegistry
                 was.Created);
         }
         memory = Continue(hosted, memory);
-        hosted.Lost = new Loss(time.GetTimestamp() - (long)(silent.TotalSeconds * time.TimestampFrequency), Words(was, model, missing, memory));
+        hosted.Lost = new Loss(time.GetTimestamp() - (long)(silent.TotalSeconds * time.TimestampFrequency),
+            Words(was, model, missing, memory));
     }
 
     /// <summary>
