@@ -34,8 +34,8 @@ public static class ControlNode
             p.GetRequiredService<FailedKeys>())
         { LeavesLinksToWorkers = true });
         services.AddHttpForwarder();
-        services.AddSingleton<JoinKeys>().AddSingleton<WorkerRoutes>().AddSingleton<WorkerLinks>().AddSingleton<SessionPlaces>()
-            .AddSingleton<FrontDoor>();
+        services.AddSingleton<JoinKeys>().AddSingleton<WorkerRoutes>().AddSingleton<SessionMover>().AddSingleton<WorkerLinks>()
+            .AddSingleton<SessionPlaces>().AddSingleton<FrontDoor>();
         services.AddSingleton<FleetWatch>().AddHostedService(p => p.GetRequiredService<FleetWatch>());
         services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(FleetWatch.MeterName, ServerMetrics.MeterName, "System.Runtime")
             .AddPrometheusExporter());

@@ -170,6 +170,8 @@ public static partial class TrueLiveServer
         UseDoor(app);
         InfoEndpoints.Map(app);
         SessionEndpoints.Map(app);
+        if (options.Join.Length > 0)
+            MoveEndpoints.Map(app);
         StreamEndpoints.Map(app);
         ClipEndpoints.Map(app);
         InteractiveEndpoints.Map(app);

@@ -113,10 +113,14 @@ internal sealed class JpegClient : IAsyncDisposable
     }
 
     /// <summary>Sends a picture, and another after each message, until a message of a type comes.</summary>
-    public async Task<JsonNode> SendUntilAsync(string type)
+    /// <param name="type">The type.</param>
+    /// <param name="pace">Time between two pictures, as a camera has; null sends as fast as they come back.</param>
+    public async Task<JsonNode> SendUntilAsync(string type, TimeSpan? pace = null)
     {
         while (true)
         {
+            if (pace is { } apart)
+                await Task.Delay(apart, TimeProvider.System, Cancel);
             await SendPictureAsync();
             if (await ReceiveAsync() is (WebSocketMessageType.Text, var bytes) && JsonNode.Parse(bytes)! is var message
                 && (string?)message["type"] == type)

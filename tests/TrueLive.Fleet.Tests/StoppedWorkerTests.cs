@@ -15,7 +15,8 @@ public sealed class StoppedWorkerTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        await _fleet.StartControlAsync(o => o.DrainSeconds = 0);
+        // Nobody dies here, and on a busy machine a worker may be silent for long.
+        await _fleet.StartControlAsync(o => (o.DrainSeconds, o.WorkerSilenceMs) = (0, 60_000));
         await _fleet.StartWorkerAsync("stays");
         await _fleet.StartWorkerAsync("stops", o => o.MaxSessions = TestFleet.Places + 1);
         await TestFleet.UntilAsync(async () => await _fleet.StateAsync("stays") == "ready" && await _fleet.StateAsync("stops") == "ready");
@@ -47,7 +48,7 @@ public sealed class StoppedWorkerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_session_whose_drained_worker_has_ended_it_goes_on_at_another_one()
+    public async Task A_session_of_a_drained_worker_goes_on_at_another_one()
     {
         await using var client = await JpegClient.ConnectAsync(_fleet.Door, "prompt=kept");
         var hello = await client.MessageAsync("session");
@@ -55,7 +56,7 @@ public sealed class StoppedWorkerTests : IAsyncLifetime
         var id = (string)hello["session"]!;
         await TestFleet.UntilAsync(async () => (await PlacedAsync(id))?["worker"]?.ToString() == "stops");
         using (await _fleet.Http.PostAsync("/v1/fleet/workers/stops/drain", null, Cancel)) { }
-        await TestFleet.UntilAsync(async () => (string?)(await PlacedAsync(id))?["state"] == "lost");
+        await TestFleet.UntilAsync(async () => await _fleet.WorkerOfAsync(id) == "stays");
         await using var back = await JpegClient.ConnectAsync(_fleet.Door, $"token={hello["token"]}");
         Assert.Equal("kept", (string?)(await back.MessageAsync("session"))["prompt"]!["text"]);
         await back.SendUntilPictureAsync();

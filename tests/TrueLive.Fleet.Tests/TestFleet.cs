@@ -55,7 +55,7 @@ public sealed class TestFleet : IAsyncLifetime
     internal string NewJoinKey(string name) => ApiKeyFile.Create(JoinKeyFile.PathIn(ControlFolder), name, KeyScopes.None,
         TimeProvider.System.GetUtcNow(), null);
 
-    internal async Task<Uri> StartWorkerAsync(string name, Action<ServerOptions>? change = null)
+    internal async Task<Uri> StartWorkerAsync(string name, Action<ServerOptions>? change = null, IVideoModel? model = null)
     {
         var options = new ServerOptions
         {
@@ -69,7 +69,7 @@ public sealed class TestFleet : IAsyncLifetime
             JoinKey = NewJoinKey(name),
         };
         change?.Invoke(options);
-        return await RunAsync(TrueLiveServer.Build(options, new ModelStore([new PassthroughModel()])));
+        return await RunAsync(TrueLiveServer.Build(options, new ModelStore([model ?? new PassthroughModel()])));
     }
 
     /// <summary>Stops the worker that was started last, as a system does.</summary>
@@ -103,6 +103,10 @@ public sealed class TestFleet : IAsyncLifetime
         Assert.Equal(System.Net.HttpStatusCode.Created, made.StatusCode);
         return (await made.Content.ReadFromJsonAsync<JsonNode>(TestContext.Current.CancellationToken))!;
     }
+
+    /// <summary>Name of the worker that has a session; empty while none has.</summary>
+    internal async Task<string> WorkerOfAsync(string session) => (await ViewAsync())["sessions"]!.AsArray()
+        .FirstOrDefault(s => (string?)s!["id"] == session)?["worker"]?.ToString() ?? "";
 
     /// <summary>Ends all sessions, and waits until the directory knows.</summary>
     internal async Task ClearAsync()

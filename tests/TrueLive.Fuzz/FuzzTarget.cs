@@ -72,6 +72,7 @@ public sealed record FuzzTarget(string Name, FuzzAction Run, int Inputs, long Ma
         new("pulled", HubTargets.Pulled, 2_000),
         // A report may name a thousand sessions, each of which takes more memory as an object than as text.
         new("fleet-link", FleetTargets.LinkMessages, 10_000, 16 << 20),
+        new("session-parcel", FleetTargets.Parcel, 10_000, 16 << 20),
         new("ticket", FleetTargets.Ticket, 10_000),
     ];
 

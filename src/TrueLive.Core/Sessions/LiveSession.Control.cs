@@ -113,8 +113,8 @@ public sealed partial class LiveSession
     {
         lock (_control)
         {
-            if (_state == SessionState.Ended)
-                return Reject("The session has ended.");
+            if (Closed is { } reason)
+                return Reject(reason);
             Volatile.Write(ref _settings, _settings with { Paused = paused });
             var connected = _state is SessionState.Live or SessionState.Paused;
             if (connected && _state != Connected)
@@ -145,7 +145,11 @@ public sealed partial class LiveSession
         _memory?.Dispose();
         _memory = null;
         _sending.Dispose();
+        _stepping.Dispose();
     }
+
+    private string? Closed => _state == SessionState.Ended ? "The session has ended."
+        : _held ? "The session moves to another machine. Send this again in a second." : null;
 
     private SessionState Connected => _settings.Paused ? SessionState.Paused : SessionState.Live;
 
@@ -176,8 +180,8 @@ public sealed partial class LiveSession
     {
         lock (_control)
         {
-            if (_state == SessionState.Ended)
-                return Reject("The session has ended.");
+            if (Closed is { } reason)
+                return Reject(reason);
             if (_pending.Full)
                 return Reject($"{_options.CommandLimit} commands wait for a picture already.");
             var effect = change(_settings);

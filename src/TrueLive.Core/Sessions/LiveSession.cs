@@ -113,7 +113,7 @@ public sealed partial class LiveSession : IDisposable
         var first = await Task.WhenAny(receive, step, pace).ConfigureAwait(false);
         await stop.CancelAsync().ConfigureAwait(false);
         await Task.WhenAll(receive, step, pace).ConfigureAwait(false);
-        var end = await first.ConfigureAwait(false) ?? _end ?? new SessionEnd(EndCause.ControlReplaced);
+        var end = await first.ConfigureAwait(false) ?? _end ?? Volatile.Read(ref _moved) ?? new SessionEnd(EndCause.ControlReplaced);
         Detach(end);
         return end;
     }
@@ -160,6 +160,7 @@ public sealed partial class LiveSession : IDisposable
                 if (mailbox.Take(stop) is not { } taken)
                     return null;
                 using var input = taken;
+                using var turn = StepTurn.Wait(_stepping, stop);
                 var settings = Settings;
                 if (Refuse(input, settings) is { } reason)
                 {

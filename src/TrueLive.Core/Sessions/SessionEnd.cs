@@ -29,6 +29,9 @@ public enum EndCause : byte
 
     /// <summary>The client did not come back within the time that its session is kept.</summary>
     KeepExpired,
+
+    /// <summary>The session went to another machine of the fleet, where its client finds it with its token.</summary>
+    ControlMoved,
 }
 
 /// <summary>The first reason to end that was seen, with the error that came with it, if any.</summary>
@@ -51,6 +54,7 @@ public sealed record SessionEnd(EndCause Cause, Exception? Error = null)
         EndCause.SendServer => "Encoding or sending failed on the server.",
         EndCause.ControlClient => "The client ended the session.",
         EndCause.ControlReplaced => "A newer connection took the session over.",
+        EndCause.ControlMoved => "The session moved to another machine.",
         EndCause.KeepExpired => "The client did not come back in time.",
         _ => "The server ended the session.",
     };

@@ -39,8 +39,10 @@ internal sealed partial class FleetWatch : BackgroundService
         _meter.CreateObservableCounter(
             "truelive.fleet.placements",
             () => Of<long>(v => [new(v.Counts.Placed, Tag("result", "placed")), new(v.Counts.Refused, Tag("result", "refused")),
-                new(v.Counts.Restored, Tag("result", "restored")), new(v.Counts.Fenced, Tag("result", "fenced"))]),
-            "{session}", "Sessions placed, refused, placed anew after their worker was lost, and ended on a worker that came back.");
+                new(v.Counts.Restored, Tag("result", "restored")), new(v.Counts.Fenced, Tag("result", "fenced")),
+                new(v.Counts.Moved, Tag("result", "moved"))]),
+            "{session}",
+            "Sessions placed, refused, placed anew after their worker was lost, ended on a worker that came back, and moved by a drain.");
     }
 
     /// <summary>The fleet as it was a moment ago; null before the first look.</summary>

@@ -108,13 +108,8 @@ internal sealed class FrontDoor(IHttpForwarder forwarder, SessionPlaces places, 
         return http.Response.StatusCode < 400;
     }
 
-    private string TicketFor(HttpRequest? request, LinkedWorker worker, string session, string owner)
-    {
-        var ticket = new GatewayTicket(
-            worker.Name, session, owner, request is null ? "fleet" : gate.NameOf(request), Link: owner.Length == 0,
-                (time.GetUtcNow() + GatewayTicket.Lasts).ToUnixTimeSeconds());
-        return ticket.Sign(Convert.FromBase64String(worker.TicketKey));
-    }
+    private string TicketFor(HttpRequest request, LinkedWorker worker, string session, string owner) =>
+        worker.Sign(session, owner, gate.NameOf(request), link: owner.Length == 0, time.GetUtcNow());
 
     // One list of all workers; one that does not answer in time is left out, as its sessions are not to be had now.
     private async Task ListAsync(HttpContext http, string owner)

@@ -106,6 +106,15 @@ internal sealed partial class FleetDirectory
 
         public long HeardAt { get; set; }
 
+        /// <summary>Where it is being moved to; a place is kept for it there.</summary>
+        public (string Worker, string Run) Next { get; set; } = Nobody;
+
+        /// <summary>Since when.</summary>
+        public long NextAt { get; set; }
+
+        /// <summary>When a move of it came to nothing last.</summary>
+        public long? StuckAt { get; set; }
+
         /// <summary>Who had it, while it is being placed anew.</summary>
         public (string Worker, string Run)? Before { get; set; }
     }

@@ -28,7 +28,7 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
 
     private readonly Dictionary<string, Worker> _workers = new(StringComparer.Ordinal);
     private readonly long _began = time.GetTimestamp();
-    private FleetCounts _counts = new(0, 0, 0, 0);
+    private FleetCounts _counts = new(0, 0, 0, 0, 0);
 
     /// <summary>A worker says what it has; the answer says what of that it must end.</summary>
     public ReportAnswer Hear(LinkedWorker linked, WorkerReport report)
@@ -159,7 +159,8 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
             : new TakenPlace(null, choice.Status, choice.Words, choice.Capacity, choice.Running);
     }
 
-    private WorkerLoad LoadOf(Worker worker) => new(worker.Linked.Name, worker.Report, [.. SeatsOf(worker).Select(s => s.Seat.Ask)]);
+    private WorkerLoad LoadOf(Worker worker) => new(
+        worker.Linked.Name, worker.Report, [.. SeatsOf(worker).Select(s => s.Seat.Ask), .. ComingTo(worker)]);
 
     // What a worker has of sessions that were placed elsewhere, or that it never was given, it must end. One that nobody knows was given to
     // it before this directory began.
@@ -173,6 +174,9 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
             var ask = new SessionAsk(session.Model, session.Size);
             if (!_seats.TryGetValue(session.Id, out var seat))
                 seat = Take(session.Id, worker, ask);
+            // It has just arrived, and whoever moves it says so in a moment.
+            if (seat.Next == HolderOf(worker) && _moving.Contains(seat))
+                continue;
             if (seat.Holder != HolderOf(worker))
             {
                 end.Add(new EndedHere(session.Id, "Another machine goes on with the session, since this one was silent."));
@@ -180,7 +184,7 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
                 continue;
             }
             (seat.Last, seat.HeardAt, seat.Confirmed, seat.Before, seat.Ask) = (session, worker.HeardAt, true, null, ask);
-            if (worker.DrainedAt is not { } since || time.GetElapsedTime(since) <= drain)
+            if (worker.DrainedAt is not { } since || !IsToEnd(seat, since))
                 continue;
             end.Add(new EndedHere(session.Id, "The machine is taken out of service. Connect again: another one takes the session."));
             Move(session.Id, seat, Nobody);

@@ -24,6 +24,10 @@ internal interface IFleetGrain : IGrainWithIntegerKey
 
     Task<bool> DrainAsync(string name, bool on);
 
+    Task<SessionMove?> BeginMoveAsync(string session, string from, string[] except);
+
+    Task EndMoveAsync(string session, string to, bool arrived);
+
     Task<LinkedWorker[]> LivingAsync();
 
     Task<FleetView> ViewAsync();
@@ -82,6 +86,15 @@ internal sealed class FleetGrain(ServerOptions options, TimeProvider time) : Gra
     public Task<Whereabouts> FindAsync(string session) => Task.FromResult(_directory.Find(session));
 
     public Task<bool> DrainAsync(string name, bool on) => Task.FromResult(_directory.Drain(name, on));
+
+    public Task<SessionMove?> BeginMoveAsync(string session, string from, string[] except) =>
+        Task.FromResult(_directory.BeginMove(session, from, except));
+
+    public Task EndMoveAsync(string session, string to, bool arrived)
+    {
+        _directory.EndMove(session, to, arrived);
+        return Task.CompletedTask;
+    }
 
     public Task<LinkedWorker[]> LivingAsync() => Task.FromResult(_directory.Living().ToArray());
 

@@ -1,3 +1,4 @@
+using TrueLive.Server.Access;
 using TrueLive.Server.Fleet;
 using TrueLive.Server.Live.Sessions;
 
@@ -12,7 +13,13 @@ namespace TrueLive.Fleet.Grains;
 /// <param name="TicketKey">What its tickets are signed with, in Base64.</param>
 /// <param name="Problem">Why nothing can be placed on it, in words; null where it can.</param>
 internal sealed record LinkedWorker(string Name, string Run, string Version, string Address, string? Certificate, string TicketKey,
-    string? Problem);
+    string? Problem)
+{
+    /// <summary>A ticket of this worker.</summary>
+    public string Sign(string session, string owner, string key, bool link, DateTimeOffset now, bool own = false) =>
+        new GatewayTicket(Name, session, owner, key, link, (now + GatewayTicket.Lasts).ToUnixTimeSeconds(), own)
+            .Sign(Convert.FromBase64String(TicketKey));
+}
 
 /// <summary>Answer to a worker's report.</summary>
 /// <param name="Refused">Why the link must end; null where it may go on.</param>
@@ -52,6 +59,12 @@ internal sealed record Whereabouts(SessionPlace Place, LinkedWorker? Worker, str
 internal sealed record TakenPlace(LinkedWorker? Worker, int Status, string Words, int Capacity, int Running, KeptSession? Restore = null,
     double SilentMs = 0);
 
+/// <summary>A move of a session that may begin.</summary>
+/// <param name="To">The worker that it goes to.</param>
+/// <param name="Session">The session, as its worker last reported it.</param>
+/// <param name="Now">Also when its client will not be told: the time of its worker is up.</param>
+internal sealed record SessionMove(LinkedWorker To, KeptSession Session, bool Now);
+
 /// <summary>A worker as operators see it.</summary>
 internal sealed record WorkerView(
     string Name, string State, string? Problem, string Version, string Address, int Sessions, int Places, IReadOnlyList<string> Models,
@@ -66,4 +79,4 @@ internal sealed record FleetView(IReadOnlyList<WorkerView> Workers, IReadOnlyLis
     int> Free, FleetCounts Counts);
 
 /// <summary>What was counted since the directory began.</summary>
-internal sealed record FleetCounts(long Placed, long Refused, long Restored, long Fenced);
+internal sealed record FleetCounts(long Placed, long Refused, long Restored, long Fenced, long Moved);

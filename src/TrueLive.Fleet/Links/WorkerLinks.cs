@@ -18,7 +18,7 @@ namespace TrueLive.Fleet.Links;
 /// is linked here.
 /// </summary>
 internal sealed partial class WorkerLinks(IGrainFactory grains, JoinKeys keys, FailedKeys failed, WorkerRoutes routes, TimeProvider time,
-    IHostApplicationLifetime life, ILogger<WorkerLinks> logger)
+    IHostApplicationLifetime life, SessionMover mover, ILogger<WorkerLinks> logger)
     : IControlNode
 {
     /// <summary>Time between two reports of a worker.</summary>
@@ -118,6 +118,8 @@ internal sealed partial class WorkerLinks(IGrainFactory grains, JoinKeys keys, F
                         if (!begun)
                             (begun, _links[name]) = (true, link);
                         await link.SendAsync(answer.Heard).ConfigureAwait(false);
+                        if (answer.Heard.Draining && report.Sessions.Count > 0)
+                            mover.Begin(link.Worker, [.. report.Sessions.Select(s => s.Id)], ended.Token);
                         break;
                     case Placed placed:
                         link.Answered(placed);

@@ -15,7 +15,8 @@ namespace TrueLive.Server.Access;
 /// <param name="Key">Name of the key that the gateway was shown, for logs.</param>
 /// <param name="Link">True when the gateway was shown a signed link instead of a key; the worker has to check the link.</param>
 /// <param name="Expires">Seconds since 1970 by the clock of the control node.</param>
-internal sealed record GatewayTicket(string Worker, string Session, string Owner, string Key, bool Link, long Expires)
+/// <param name="Own">True when the control node itself asks, and not for a client: only then are sessions moved.</param>
+internal sealed record GatewayTicket(string Worker, string Session, string Owner, string Key, bool Link, long Expires, bool Own = false)
 {
     public const string Header = "X-TrueLive-Ticket";
 

@@ -192,7 +192,12 @@ internal sealed partial class FleetLink(
     {
         foreach (var (session, why) in heard.End)
         {
-            if (registry.Find(session) is { } hosted)
+            if (registry.Find(session) is not { } hosted)
+                continue;
+            // It was handed out, and the word that it arrived was lost.
+            if (hosted.Session.IsHeld)
+                registry.Depart(hosted);
+            else
                 registry.End(hosted, EndCause.ControlServer, why);
         }
     }

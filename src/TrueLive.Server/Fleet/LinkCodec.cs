@@ -87,13 +87,15 @@ internal static class LinkCodec
     private static bool IsSound(OfferedModel model) => model is not null && IsName(model.Id) && model.Shares.Count <= MaxSizes
         && model.Shares.All(s => s is not null && s is { Width: >= 16 and <= 4096, Height: >= 16 and <= 4096, Share: >= 0 and <= 1e6 });
 
-    private static bool IsSound(KeptSession s) => s is not null && IsName(s.Id) && s.Token.Length <= MaxName && s.Owner.Length <= MaxName
+    /// <summary>Whether an honest machine may have said this of a session.</summary>
+    public static bool IsSound(KeptSession s) => s is not null && IsName(s.Id) && s.Token.Length <= MaxName && s.Owner.Length <= MaxName
         && IsName(s.Model)
         && PictureSize.TryParse(s.Size, out _) && s.Prompt.Length <= Prompt.MaxLength && s.Strength is >= 0 and <= 1
             && s.Values.Count <= MaxValues
         && s.Values.All(v => v.Key.Length <= MaxName && v.Value is { Length: <= ParameterValues.MaxText })
             && s.Revision is >= 0 and < long.MaxValue / 2
-        && s.Epoch is >= 0 and < int.MaxValue / 2 && s.State.Length <= MaxName && s.Made >= 0 && s.JournalSeconds is >= 0 and < 1e6;
+        && s.Epoch is >= 0 and < int.MaxValue / 2 && s.State.Length <= MaxName && s.Made >= 0 && s.JournalSeconds is >= 0 and < 1e6
+        && s.TransitionMs is >= 0 and <= 10_000;
 
     private static bool IsName(string text) => text.Length is > 0 and <= MaxName && !text.Any(char.IsControl);
 }

@@ -86,4 +86,5 @@ internal sealed record Placed(long Call, int Status, string Words) : LinkMessage
         RespectRequiredConstructorParameters = true, AllowOutOfOrderMetadataProperties = true,
     MaxDepth = 8)]
 [JsonSerializable(typeof(LinkMessage))]
+[JsonSerializable(typeof(ParcelHead))]
 internal sealed partial class LinkJson : JsonSerializerContext;

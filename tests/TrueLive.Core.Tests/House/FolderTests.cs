@@ -73,7 +73,7 @@ public sealed partial class FolderTests
             /: Access Capacity Clips Configuration Http Interactive Journals Live/Sessions Live/Transports Previews Probes
             /: Fleet Pictures Resources Streams Telemetry Tls
             Http: Access Capacity Clips Configuration Interactive Journals Live/Broadcast Live/Control Live/Sessions
-            Http: Live/Transports Pictures Previews Probes Resources Streams
+            Http: Fleet Live/Transports Pictures Previews Probes Resources Streams
             Fleet: Access Capacity Configuration Live/Sessions Resources Tls
             Telemetry: Access Capacity Clips Configuration Interactive Live/Sessions Live/Transports Resources Streams
             Streams: Access Configuration Live/Broadcast Live/Sessions Resources

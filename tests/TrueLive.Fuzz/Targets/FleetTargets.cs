@@ -20,6 +20,16 @@ internal static class FleetTargets
             throw new InvalidOperationException("what was taken is not taken again");
     }
 
+    /// <summary>A session on its way: an accepted one can be written and read back unchanged.</summary>
+    public static void Parcel(ReadOnlySpan<byte> input)
+    {
+        if (SessionParcel.Read(input.ToArray()) is not var (session, memory))
+            return;
+        var written = SessionParcel.Write(session, memory);
+        if (SessionParcel.Read(written) is not var (same, again) || !SessionParcel.Write(same, again).AsSpan().SequenceEqual(written))
+            throw new InvalidOperationException("what was taken is not taken again");
+    }
+
     /// <summary>A ticket that nobody signed opens nothing.</summary>
     public static void Ticket(ReadOnlySpan<byte> input)
     {

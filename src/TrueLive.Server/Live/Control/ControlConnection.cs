@@ -50,6 +50,7 @@ internal sealed class ControlConnection : IDisposable
         hosted.Input.Changed += OnInput;
         if (hosted.Input.Problem is { } problem)
             OnInput(problem);
+        hosted.Tells(begins: true);
         hosted.Session.Moved += OnMoved;
         hosted.Session.Applied += OnApplied;
         hosted.Session.Forgot += OnForgot;
@@ -74,7 +75,9 @@ internal sealed class ControlConnection : IDisposable
 
     public void Dispose()
     {
-        _inbox.Writer.TryComplete();
+        if (!_inbox.Writer.TryComplete())
+            return;
+        _hosted.Tells(begins: false);
         _gone.Cancel();
         _stats.Dispose();
         _hosted.Input.Changed -= OnInput;

@@ -48,7 +48,7 @@ internal sealed record AdmittedClient(HostedSession Hosted, long Number, Resumed
         if (hosted is { Session.State: Core.Sessions.SessionState.Created, Lost: { } lost })
         {
             return new AdmittedClient(hosted, number, new ResumedView(
-                Math.Round(time.GetElapsedTime(lost.Since).TotalMilliseconds), MemoryKept: false,
+                Math.Round(time.GetElapsedTime(lost.Since).TotalMilliseconds), hosted.Session.KeepsMemory,
                 hosted.Session.Settings.Prompt.Revision, lost.Words));
         }
         if (hosted.Session.State == Core.Sessions.SessionState.Created)

@@ -26,6 +26,7 @@ internal sealed class HostedSession(
     LiveSession session, string token, DateTimeOffset created, VideoBroadcaster broadcaster, SessionObserver observer)
 {
     private Absence? _away;
+    private int _told;
 
     public LiveSession Session { get; } = session;
 
@@ -106,11 +107,20 @@ internal sealed class HostedSession(
     /// <summary>Completes when the running connection has released the session.</summary>
     public Task Released { get; set; } = Task.CompletedTask;
 
+    /// <summary>Goes on with the session when a move of it comes to nothing.</summary>
+    public ITimer? Hold { get; set; }
+
+    /// <summary>Clients that are told what happens to the session, and can connect again.</summary>
+    public int Told => Volatile.Read(ref _told);
+
     /// <summary>Ends the session when its client stays away.</summary>
     public ITimer? Keep { get; set; }
 
     /// <summary>Ends the session when its time is up.</summary>
     public ITimer? Limit { get; set; }
+
+    /// <summary>A client begins to be told what happens, or is told no more.</summary>
+    public void Tells(bool begins) => Interlocked.Add(ref _told, begins ? 1 : -1);
 
     /// <summary>
     /// Assigns a number to a new connection. A client that resumes gives the number that it had: if a newer connection is running, the

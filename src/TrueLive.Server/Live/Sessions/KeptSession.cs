@@ -16,10 +16,11 @@ namespace TrueLive.Server.Live.Sessions;
 /// <param name="State">Its state, for display.</param>
 /// <param name="Made">Frames made so far.</param>
 /// <param name="JournalSeconds">Length of the journal that is being recorded; 0 without one.</param>
+/// <param name="TransitionMs">Time that the prompt takes to come into force.</param>
 internal sealed record KeptSession(
     string Id, string Token, string Owner, string Model, string Size, string Prompt, float Strength, IReadOnlyDictionary<string,
         string> Values,
-    long Revision, int Epoch, bool Paused, DateTimeOffset Created, string State, long Made, double JournalSeconds)
+    long Revision, int Epoch, bool Paused, DateTimeOffset Created, string State, long Made, double JournalSeconds, double TransitionMs = 0)
 {
     public static KeptSession From(HostedSession hosted)
     {
@@ -29,6 +30,7 @@ internal sealed record KeptSession(
                 s.Prompt.Values.All,
             s.Prompt.Revision, s.Epoch, s.Paused, hosted.Created, hosted.Session.State.ToString().ToLowerInvariant(),
                 hosted.Session.Summary.Made,
-            hosted.Observer.Recorder?.View is { Recording: true } journal ? journal.Seconds : 0);
+            hosted.Observer.Recorder?.View is { Recording: true } journal ? journal.Seconds : 0,
+            s.Prompt.Transition.TotalMilliseconds);
     }
 }

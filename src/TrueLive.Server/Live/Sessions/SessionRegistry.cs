@@ -263,6 +263,7 @@ internal sealed partial class SessionRegistry(
             return;
         hosted.Keep?.Dispose();
         hosted.Limit?.Dispose();
+        hosted.Hold?.Dispose();
         await hosted.Released.ConfigureAwait(false);
         SessionLog.Ended(logger, hosted, time.GetUtcNow());
         await hosted.Observer.DisposeAsync().ConfigureAwait(false);
