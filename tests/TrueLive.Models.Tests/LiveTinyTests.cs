@@ -207,8 +207,9 @@ public sealed class LiveTinyTests(LiveTiny tiny) : IClassFixture<LiveTiny>
         var (ink, made) = (Prompt("ink"), new MadeFrame[1]);
         Step(20);
         var before = GC.GetAllocatedBytesForCurrentThread();
-        Step(50);
-        Assert.Equal(0, (GC.GetAllocatedBytesForCurrentThread() - before) / 50);
+        Step(200);
+        // The runtime allocates a little when it compiles a method again. One object per step would be 4,800 bytes or more.
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 3_000);
         Assert.Equal(0, _model.FramesOut);
 
         void Step(int times)
