@@ -1,7 +1,8 @@
 """Measures a checkpoint on held-out photos, synthetic pans and clips; writes the figures for manifest.py and draws the sheet.
 
 Usage: evaluate.py work/live-tiny.pt --photos DIR [--paintings DIR --features SqueezeNet_fp16.onnx] [--clips DIR] [--video DIR]
-                   [--drift 10000] [--only psnr painted flicker pan clips drift] [--json work/figures.json] [--sheet ../docs/images/looks.jpg] [--curve ../docs/images/training-loss.png]
+                   [--drift 10000] [--only psnr painted flicker pan clips drift] [--json work/figures.json]
+                   [--sheet ../docs/images/looks.jpg] [--curve ../docs/images/training-loss.png]
 """
 import argparse
 import glob
@@ -22,7 +23,7 @@ from network import LiveTiny
 from paintings import PAINTINGS, Features, Painting, shifted_difference
 from photos import Photos
 
-SHEET = ("owl", "parthenon", "kangaroo")   # held-out photos on the sheet, public domain or CC0
+SHEET = ("owl", "parthenon", "kangaroo")  # held-out photos on the sheet, public domain or CC0
 
 
 def psnr(a, b):
@@ -61,8 +62,10 @@ def run(net, frames, style, memory=True, last=None, motion=None):
 
 def fidelity(net, styles, names, pictures):
     """PSNR against the teacher, first frame from an empty state, mean over the photos."""
-    return {name: sum(psnr(net(x, styles[names.index(name)][None], *LiveTiny.zero_state(x))[0], teacher(x)) for x in pictures) / len(pictures)
-            for name, teacher in LOOKS}
+    return {
+        name: sum(psnr(net(x, styles[names.index(name)][None], *LiveTiny.zero_state(x))[0], teacher(x)) for x in pictures) / len(pictures)
+        for name, teacher in LOOKS
+    }
 
 
 def flicker(net, styles, names, pictures, sigma=0.03, frames=24):
@@ -98,7 +101,9 @@ def pan_error(net, styles, names, photos, sigma, pans=6, frames=8, size=192):
         for noisy, motion, vx, vy in shots:
             for memory in error:
                 y = run(net, noisy, styles[i][None], memory, frames - 2, motion)
-                error[memory] += sum(float(shifted_difference(b, a, vx, vy).abs().mean()) for a, b in zip(y[:-1], y[1:])) / (frames - 3) / pans
+                error[memory] += (
+                    sum(float(shifted_difference(b, a, vx, vy).abs().mean()) for a, b in zip(y[:-1], y[1:])) / (frames - 3) / pans
+                )
         out[name] = {"with": error[True] * 255, "without": error[False] * 255, "ratio": error[True] / error[False]}
     return out
 
@@ -111,7 +116,7 @@ def drift(net, styles, names, photos, count, looks=("ink", "halftone"), size=192
     torch.manual_seed(3)
     clean = photos.sequence(size + 4 * (loop // 2), 1, rng)[0][0]
     path = list(range(loop // 2)) + list(range(loop // 2, 0, -1))
-    frames = [clean[None, :, 2 * p:2 * p + size, 4 * p:4 * p + size] for p in path]
+    frames = [clean[None, :, 2 * p : 2 * p + size, 4 * p : 4 * p + size] for p in path]
     frames = [(f + 0.02 * torch.randn_like(f)).clamp(0, 1) for f in frames]
     around = motions(frames[-1:] + frames)[1:]
     frames = [f.expand(len(chosen), -1, -1, -1) for f in frames]
@@ -143,15 +148,46 @@ def painted(net, styles, names, pictures, folder, features):
                 ratios.append(float(painting.style_loss(a)) / float(painting.style_loss(b)))
                 content.append(float(((a["fire4"] - b["fire4"]) ** 2).sum() / (b["fire4"] ** 2).sum()))
                 inner = run(net, [x[..., 32:-32, 32:-32]] * 2, styles[names.index(name)][None])[-1] - y[..., 32:-32, 32:-32]
-                edge.append(float(torch.cat([inner[..., :8, :].flatten(), inner[..., -8:, :].flatten(), inner[..., :8].flatten(), inner[..., -8:].flatten()]).abs().mean()) * 255)
-            out[name] = {"style_loss_ratio": sum(ratios) / len(ratios), "content": sum(content) / len(content), "border": sum(edge) / len(edge)}
+                edge.append(
+                    float(
+                        torch.cat(
+                            [inner[..., :8, :].flatten(), inner[..., -8:, :].flatten(), inner[..., :8].flatten(), inner[..., -8:].flatten()]
+                        )
+                        .abs()
+                        .mean()
+                    )
+                    * 255
+                )
+            out[name] = {
+                "style_loss_ratio": sum(ratios) / len(ratios),
+                "content": sum(content) / len(content),
+                "border": sum(edge) / len(edge),
+            }
     return out
 
 
 def read_clip(path, frames, width=320, height=240):
     """RGB frames of a clip, decoded and scaled by ffmpeg."""
-    raw = subprocess.run(["ffmpeg", "-v", "error", "-i", path, "-vf", f"scale={width}:{height}", "-frames:v", str(frames), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"],
-                         stdout=subprocess.PIPE, check=True).stdout
+    raw = subprocess.run(
+        [
+            "ffmpeg",
+            "-v",
+            "error",
+            "-i",
+            path,
+            "-vf",
+            f"scale={width}:{height}",
+            "-frames:v",
+            str(frames),
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            "rgb24",
+            "-",
+        ],
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout
     data = torch.from_numpy(numpy.frombuffer(raw, numpy.uint8).copy()).view(-1, height, width, 3).permute(0, 3, 1, 2)
     return [f[None].float() / 255 for f in data]
 
@@ -168,9 +204,15 @@ def clip_change(net, styles, names, path, looks=("identity", "ink", "oil", "grea
                 y = run(net, x, style, memory, motion=motion)
                 still = [F.max_pool2d((b - a).abs().amax(1, keepdim=True), 9, 1, 4) < 4 / 255 for a, b in zip(x[10:-1], x[11:])]
                 count = sum(float(s.sum()) for s in still)
-                change[memory] = sum(float(((b - a).abs().mean(1, keepdim=True) * s).sum()) for a, b, s in zip(y[10:-1], y[11:], still)) / max(count, 1)
-            out[name] = {"with": change[True] * 255, "without": change[False] * 255, "ratio": change[True] / max(change[False], 1e-6),
-                         "still_share": count / (len(still) * still[0].numel())}
+                change[memory] = sum(
+                    float(((b - a).abs().mean(1, keepdim=True) * s).sum()) for a, b, s in zip(y[10:-1], y[11:], still)
+                ) / max(count, 1)
+            out[name] = {
+                "with": change[True] * 255,
+                "without": change[False] * 255,
+                "ratio": change[True] / max(change[False], 1e-6),
+                "still_share": count / (len(still) * still[0].numel()),
+            }
     return out
 
 
@@ -195,18 +237,20 @@ def draw_sheet(net, styles, names, photos, path, side=(176, 132), columns=8):
 
 def draw_curve(curve, names, path):
     import matplotlib
+
     matplotlib.use("Agg")
     import matplotlib.pyplot as plot
+
     figure, (left, right) = plot.subplots(1, 2, figsize=(11, 4))
     old = [(m, v) for _, m, v in curve if not isinstance(v, dict)]
     rows = [(m, v) for _, m, v in curve if isinstance(v, dict)]
     mean = old + [(m, numpy.mean([e for i, e in v.items() if i < len(LOOKS)])) for m, v in rows]
     left.plot([m for m, _ in mean], [-10 * numpy.log10(v) for _, v in mean], color="black", linewidth=2, label="all drawn looks")
-    for i, name in enumerate(names[:len(LOOKS)]):
+    for i, name in enumerate(names[: len(LOOKS)]):
         left.plot([m for m, v in rows if i in v], [-10 * numpy.log10(v[i]) for m, v in rows if i in v], linewidth=0.6)
     left.set(xlabel="minutes of training", ylabel="PSNR of training batches, dB (noise and pans in)")
     left.legend()
-    for i, name in list(enumerate(names))[len(LOOKS):]:
+    for i, name in list(enumerate(names))[len(LOOKS) :]:
         right.plot([m for m, v in rows if i in v], [v[i] for m, v in rows if i in v], label=name)
     right.axhline(0.4, color="grey", linestyle=":")
     right.set(xlabel="minutes of training", ylabel="style loss over the photo's", ylim=(0, 1.2))
@@ -242,32 +286,58 @@ def main():
     if "psnr" in wanted:
         values = fidelity(net, styles, names, pictures)
         drawn = {n: v for n, v in values.items() if n != "identity"}
-        figures["psnr"] = {"n_photos": len(pictures), "method": "held-out photos, short side 352 px, first frame from an empty state, dB against the teacher",
-                           "identity": values["identity"], "drawn_mean": sum(drawn.values()) / len(drawn), "drawn_lowest": min(drawn.values()), "per_look": values}
+        figures["psnr"] = {
+            "n_photos": len(pictures),
+            "method": "held-out photos, short side 352 px, first frame from an empty state, dB against the teacher",
+            "identity": values["identity"],
+            "drawn_mean": sum(drawn.values()) / len(drawn),
+            "drawn_lowest": min(drawn.values()),
+            "per_look": values,
+        }
         report("PSNR, dB", figures["psnr"])
     if a.features and "painted" in wanted:
         features = Features(a.features)
-        figures["painted"] = {"n_photos": len(pictures), "method": "relative Gram distance to the painting on SqueezeNet 1.1, output over photo; border: change of the "
-                              "outer 8 px when the picture goes on by 32 px, in 1/255", "per_look": painted(net, styles, names, pictures, a.paintings, features)}
+        figures["painted"] = {
+            "n_photos": len(pictures),
+            "method": "relative Gram distance to the painting on SqueezeNet 1.1, output over photo; border: change of the "
+            "outer 8 px when the picture goes on by 32 px, in 1/255",
+            "per_look": painted(net, styles, names, pictures, a.paintings, features),
+        }
         report("Painted looks", figures["painted"])
     if "flicker" in wanted:
         small = [crop(p, 192, 256) for p in photos.pictures[1::4]]
         values = flicker(net, styles, names, small)
-        figures["flicker"] = {"n": len(small), "method": "still photos 256x192 with fresh noise of sigma 0.03, frames 16 to 24, mean |change| in 1/255, memory over "
-                              "state zeroed every frame", **ratios(values)}
+        figures["flicker"] = {
+            "n": len(small),
+            "method": "still photos 256x192 with fresh noise of sigma 0.03, frames 16 to 24, mean |change| in 1/255, memory over "
+            "state zeroed every frame",
+            **ratios(values),
+        }
         report("Flicker", figures["flicker"])
     for key, sigma in (("pan", 0.0), ("pan_noisy", 0.03)) if "pan" in wanted else ():
-        figures[key] = {"n": 6, "method": f"pans of 1 to 5 px a frame at 192x192, noise sigma {sigma}, frames 3 to 8, mean |output - moved output before| in 1/255, memory over "
-                        "state zeroed", **ratios(pan_error(net, styles, names, photos, sigma))}
+        figures[key] = {
+            "n": 6,
+            "method": f"pans of 1 to 5 px a frame at 192x192, noise sigma {sigma}, frames 3 to 8, mean |output - moved output before| in 1/255, memory over "
+            "state zeroed",
+            **ratios(pan_error(net, styles, names, photos, sigma)),
+        }
         report(f"Warped-frame error, sigma {sigma}", figures[key])
-    clips = sorted(p for folder in (a.clips, a.video) if folder for e in ("avi", "mkv", "mp4") for p in glob.glob(os.path.join(folder, "*." + e)))
+    clips = sorted(
+        p for folder in (a.clips, a.video) if folder for e in ("avi", "mkv", "mp4") for p in glob.glob(os.path.join(folder, "*." + e))
+    )
     if clips and "clips" in wanted:
-        figures["clips"] = {"method": "24 frames at 320x240; mean |change| in 1/255 where the input changed by less than 4/255 within 4 px, memory over state zeroed",
-                            "per_clip": {os.path.basename(p): clip_change(net, styles, names, p) for p in clips}}
+        figures["clips"] = {
+            "method": "24 frames at 320x240; mean |change| in 1/255 where the input changed by less than 4/255 within 4 px, memory over state zeroed",
+            "per_clip": {os.path.basename(p): clip_change(net, styles, names, p) for p in clips},
+        }
         report("Clips", figures["clips"])
     if a.drift and "drift" in wanted:
         values = drift(net, styles, names, photos, a.drift)
-        figures["drift"] = {"frames": a.drift, "method": "loop of 50 frames at 192x192, last pass against the second; largest move of a channel's mean or deviation", "per_look": values}
+        figures["drift"] = {
+            "frames": a.drift,
+            "method": "loop of 50 frames at 192x192, last pass against the second; largest move of a channel's mean or deviation",
+            "per_look": values,
+        }
         report("Drift", figures["drift"])
     if a.json:
         json.dump(figures, open(a.json, "w"), indent=1)
@@ -275,14 +345,18 @@ def main():
         files = sorted(glob.glob(os.path.join(a.photos, "**", "*.jpg"), recursive=True))
         held = [f for i, f in enumerate(files) if i % 14 == 7]
         picks = [photos.pictures[next(i for i, f in enumerate(held) if s in f)] for s in SHEET]
-        cut = [p[:, (p.shape[1] - 312) // 2:(p.shape[1] + 312) // 2, (p.shape[2] - 416) // 2:(p.shape[2] + 416) // 2] for p in picks]
+        cut = [p[:, (p.shape[1] - 312) // 2 : (p.shape[1] + 312) // 2, (p.shape[2] - 416) // 2 : (p.shape[2] + 416) // 2] for p in picks]
         draw_sheet(net, styles, names, [p[None].float() / 255 for p in cut], a.sheet)
     if a.curve:
         draw_curve(c["curve"], names, a.curve)
 
 
 def ratios(values):
-    return {"mean_ratio": sum(v["ratio"] for v in values.values()) / len(values), "highest_ratio": max(v["ratio"] for v in values.values()), "per_look": values}
+    return {
+        "mean_ratio": sum(v["ratio"] for v in values.values()) / len(values),
+        "highest_ratio": max(v["ratio"] for v in values.values()),
+        "per_look": values,
+    }
 
 
 def report(title, block):

@@ -20,10 +20,14 @@ def main():
     frame = torch.rand(1, 3, 192, 256)
     size = {2: "height", 3: "width"}
     torch.onnx.export(
-        net, (frame, styles[:1], *LiveTiny.zero_state(frame)), sys.argv[2], opset_version=13,
+        net,
+        (frame, styles[:1], *LiveTiny.zero_state(frame)),
+        sys.argv[2],
+        opset_version=13,
         input_names=["frame", "style", "state_frame", "state_image", "state_info"],
         output_names=["image", "state_frame_out", "state_image_out", "state_info_out"],
-        dynamic_axes={n: size for n in ("frame", "image", "state_frame", "state_frame_out", "state_image", "state_image_out")})
+        dynamic_axes={n: size for n in ("frame", "image", "state_frame", "state_frame_out", "state_image", "state_image_out")},
+    )
 
 
 main()

@@ -34,15 +34,15 @@ def kuwahara(x, r):
     num = den = 0
     for dy in (0, 2 * d):
         for dx in (0, 2 * d):
-            weight = 1 / (v[:, :, dy:dy + h, dx:dx + w] + 1e-4) ** 3
-            num = num + weight * m[:, :, dy:dy + h, dx:dx + w]
+            weight = 1 / (v[:, :, dy : dy + h, dx : dx + w] + 1e-4) ** 3
+            num = num + weight * m[:, :, dy : dy + h, dx : dx + w]
             den = den + weight
     return num / den
 
 
 def sobel(g):
     g = F.pad(g, (1, 1, 1, 1), mode="replicate")
-    k = g.new_tensor([[-1., 0., 1.], [-2., 0., 2.], [-1., 0., 1.]])[None, None] / 4
+    k = g.new_tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]])[None, None] / 4
     return F.conv2d(g, k), F.conv2d(g, k.transpose(2, 3))
 
 
@@ -111,7 +111,10 @@ def neon(x):
 
 
 def thermal(x):
-    return ramp(blur(gray(x), 1.2), [[0.0, 0.0, 0.15], [0.25, 0.0, 0.55], [0.65, 0.05, 0.55], [0.93, 0.25, 0.25], [1.0, 0.6, 0.05], [1.0, 0.95, 0.55]])
+    return ramp(
+        blur(gray(x), 1.2),
+        [[0.0, 0.0, 0.15], [0.25, 0.0, 0.55], [0.65, 0.05, 0.55], [0.93, 0.25, 0.25], [1.0, 0.6, 0.05], [1.0, 0.95, 0.55]],
+    )
 
 
 def oil(x):
@@ -194,8 +197,12 @@ def pixel(x):
 def halftone(x):
     c = saturate(kuwahara(x, 3), 1.5)
     xx, yy = place(x, 8)
-    d = torch.minimum(((xx - 3.5) ** 2 + (yy - 3.5) ** 2), torch.minimum(
-        torch.minimum((xx + 0.5) ** 2, (xx - 7.5) ** 2) + torch.minimum((yy + 0.5) ** 2, (yy - 7.5) ** 2), torch.full_like(xx, 99.)))
+    d = torch.minimum(
+        ((xx - 3.5) ** 2 + (yy - 3.5) ** 2),
+        torch.minimum(
+            torch.minimum((xx + 0.5) ** 2, (xx - 7.5) ** 2) + torch.minimum((yy + 0.5) ** 2, (yy - 7.5) ** 2), torch.full_like(xx, 99.0)
+        ),
+    )
     radius = 0.6 + 3.4 * (1 - blur(gray(c), 1.5)).clamp(0, 1)
     dot = torch.sigmoid((d.sqrt() - radius) * 1.5)
     paper = 1 - (1 - c) * 0.45
@@ -230,8 +237,28 @@ def winter(x):
 
 
 LOOKS = [
-    ("identity", identity), ("cartoon", cartoon), ("ink", ink), ("neon", neon), ("thermal", thermal), ("oil", oil), ("noir", noir),
-    ("watercolour", watercolour), ("film", film), ("relief", relief), ("pencil", pencil), ("blueprint", blueprint), ("sepia", sepia),
-    ("xray", xray), ("night-vision", night_vision), ("dream", dream), ("pop", pop), ("pixel", pixel), ("halftone", halftone),
-    ("engraving", engraving), ("gold", gold), ("underwater", underwater), ("vaporwave", vaporwave), ("winter", winter),
+    ("identity", identity),
+    ("cartoon", cartoon),
+    ("ink", ink),
+    ("neon", neon),
+    ("thermal", thermal),
+    ("oil", oil),
+    ("noir", noir),
+    ("watercolour", watercolour),
+    ("film", film),
+    ("relief", relief),
+    ("pencil", pencil),
+    ("blueprint", blueprint),
+    ("sepia", sepia),
+    ("xray", xray),
+    ("night-vision", night_vision),
+    ("dream", dream),
+    ("pop", pop),
+    ("pixel", pixel),
+    ("halftone", halftone),
+    ("engraving", engraving),
+    ("gold", gold),
+    ("underwater", underwater),
+    ("vaporwave", vaporwave),
+    ("winter", winter),
 ]

@@ -61,7 +61,7 @@ def main():
         "version": f"2.{c['step']}",
         "title": "Live Tiny",
         "description": f"TrueLive's own causal video network: {len(shown)} looks steered by text, with a memory of the frame before. "
-                       "Made for live use on two processor cores.",
+        "Made for live use on two processor cores.",
         "licence": "MIT",
         "file": "live-tiny.onnx",
         "sha256": hashlib.sha256(onnx).hexdigest(),
@@ -75,13 +75,30 @@ def main():
         ],
         "style": {"input": "style", "length": STYLE},
         # Names that torch.onnx.export assigns; when the model is loaded, the result is compared with that of the whole graph.
-        "fused": {"stem": "/Concat_1_output_0", "screen": "/Add_2_output_0", "tiles": "/Tile_output_0", "grade": "/grade/Gemm_output_0", "paint": "/paint/Conv_output_0",
-                  "max_hold": MAX_HOLD, "hold_slope": HOLD_SLOPE, "style_close": STYLE_CLOSE, "off_open": OFF_OPEN, "off_closed": OFF_CLOSED, "far": FAR},
+        "fused": {
+            "stem": "/Concat_1_output_0",
+            "screen": "/Add_2_output_0",
+            "tiles": "/Tile_output_0",
+            "grade": "/grade/Gemm_output_0",
+            "paint": "/paint/Conv_output_0",
+            "max_hold": MAX_HOLD,
+            "hold_slope": HOLD_SLOPE,
+            "style_close": STYLE_CLOSE,
+            "off_open": OFF_OPEN,
+            "off_closed": OFF_CLOSED,
+            "far": FAR,
+        },
         "prompt": {"words": "words.bin", "temperature": TEMPERATURE, "known": KNOWN, "keep": KEEP, "stop": sorted(STOP)},
         "looks": [
-            {"id": name, "title": TEXTS[name][0], "description": TEXTS[name][1], "anchors": ANCHORS[name],
-             "style": [round(float(v), 5) for v in c["styles"][i]]}
-            for i, name in shown],
+            {
+                "id": name,
+                "title": TEXTS[name][0],
+                "description": TEXTS[name][1],
+                "anchors": ANCHORS[name],
+                "style": [round(float(v), 5) for v in c["styles"][i]],
+            }
+            for i, name in shown
+        ],
         "reference_image": "Not offered: no encoder from picture to style was trained.",
         "measured": measured,
     }

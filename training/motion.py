@@ -5,9 +5,9 @@ src/TrueLive.Models/Motion is the same in C#; there the search is coarse to fine
 import torch
 import torch.nn.functional as F
 
-BLOCK = 16           # side of a block, which has one motion
-REACH = 12           # the longest motion searched for along each axis, pixels a frame
-PULL = 1.0           # how much better than none a motion must be, in 1/255 per pixel, and as a ratio
+BLOCK = 16  # side of a block, which has one motion
+REACH = 12  # the longest motion searched for along each axis, pixels a frame
+PULL = 1.0  # how much better than none a motion must be, in 1/255 per pixel, and as a ratio
 SAVE = 0.8
 
 
@@ -31,8 +31,15 @@ def estimate(now, before):
     h, w = a.shape[2:]
     padded = F.pad(b, (REACH + 1,) * 4, mode="replicate")
     reach = range(-REACH - 1, REACH + 2)
-    cost = torch.stack([F.avg_pool2d((a - padded[:, :, REACH + 1 + y:REACH + 1 + y + h, REACH + 1 + x:REACH + 1 + x + w]).abs(), BLOCK, ceil_mode=True)[0, 0]
-                        for y in reach for x in reach])
+    cost = torch.stack(
+        [
+            F.avg_pool2d(
+                (a - padded[:, :, REACH + 1 + y : REACH + 1 + y + h, REACH + 1 + x : REACH + 1 + x + w]).abs(), BLOCK, ceil_mode=True
+            )[0, 0]
+            for y in reach
+            for x in reach
+        ]
+    )
     side = len(reach)
     table = cost.view(side, side, *cost.shape[1:])
     inner = table[1:-1, 1:-1].reshape(-1, *cost.shape[1:])

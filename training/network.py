@@ -10,14 +10,14 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-STYLE = 32           # length of the style vector
-MAX_HOLD = 0.92      # largest share of the previous output in an output
-HOLD_SLOPE = 3.0     # steepness of the decision between holding and repainting
-STYLE_CLOSE = 30.0   # how fast a change of style closes the blend
-OFF_OPEN = 0.05      # mean difference of the frames over 5x5 pixels, or at the pixel, up to which the memory is held as the network wants it,
-OFF_CLOSED = 0.09    # and from which on not at all
-FAR = 0.06           # how far the held picture may be from a fresh one
-GATE_CLOSED = 0.08   # below this a style adds no screen at all: a faint one does not look like brush strokes
+STYLE = 32  # length of the style vector
+MAX_HOLD = 0.92  # largest share of the previous output in an output
+HOLD_SLOPE = 3.0  # steepness of the decision between holding and repainting
+STYLE_CLOSE = 30.0  # how fast a change of style closes the blend
+OFF_OPEN = 0.05  # mean difference of the frames over 5x5 pixels, or at the pixel, up to which the memory is held as the network wants it,
+OFF_CLOSED = 0.09  # and from which on not at all
+FAR = 0.06  # how far the held picture may be from a fresh one
+GATE_CLOSED = 0.08  # below this a style adds no screen at all: a faint one does not look like brush strokes
 
 
 class Film(nn.Module):
@@ -50,12 +50,16 @@ class Block(nn.Module):
 
 def waves(count):
     """[1, count, 4, 4]: plane waves and dots of period 4 or 2, the initial values of the screen."""
-    y, x = torch.meshgrid(torch.arange(4.), torch.arange(4.), indexing="ij")
+    y, x = torch.meshgrid(torch.arange(4.0), torch.arange(4.0), indexing="ij")
     turn = math.pi / 2
     basis = [f(turn * a) for a in (x + y, x - y, x, y) for f in (torch.cos, torch.sin)]
     basis += [torch.cos(math.pi * x), torch.cos(math.pi * y), torch.cos(math.pi * (x + y)), torch.cos(turn * x) + torch.cos(turn * y)]
-    basis += [torch.cos(turn * x) * torch.cos(turn * y), torch.sin(turn * x) * torch.sin(turn * y), torch.sin(turn * x) * torch.cos(turn * y),
-              torch.cos(turn * x) * torch.sin(turn * y)]
+    basis += [
+        torch.cos(turn * x) * torch.cos(turn * y),
+        torch.sin(turn * x) * torch.sin(turn * y),
+        torch.sin(turn * x) * torch.cos(turn * y),
+        torch.cos(turn * x) * torch.sin(turn * y),
+    ]
     return torch.stack([basis[i % len(basis)] for i in range(count)])[None]
 
 
@@ -85,7 +89,7 @@ class LiveTiny(nn.Module):
         self.merge = nn.Conv2d(half, half, 3, padding=1)
         self.film = Film(half)
         self.paint = nn.Conv2d(half, 4 * 4, 3, padding=1)
-        nn.init.constant_(self.paint.bias[12:], 0.7)    # hold at first, learn where not to
+        nn.init.constant_(self.paint.bias[12:], 0.7)  # hold at first, learn where not to
         self.grade = nn.Linear(STYLE, 12)
         nn.init.normal_(self.grade.weight, std=0.05)
         # A screen of period 8 (halftone, engraving) that a style may add to the last features. Without it a network of
@@ -97,10 +101,12 @@ class LiveTiny(nn.Module):
 
     def forward(self, frame, style, last_frame, last_image, last_info):
         b, _, h, w = frame.shape
-        valid = last_info[:, STYLE:STYLE + 1]
+        valid = last_info[:, STYLE : STYLE + 1]
         moved = ((style - last_info[:, :STYLE, 0, 0]) ** 2).sum(1)[:, None, None, None]
         hold = valid * torch.exp(-STYLE_CLOSE * moved)
-        detail = F.relu(self.stem(torch.cat([frame, (frame - last_frame) * valid, (last_image - frame) * valid, hold.expand(b, 1, h, w)], 1)))
+        detail = F.relu(
+            self.stem(torch.cat([frame, (frame - last_frame) * valid, (last_image - frame) * valid, hold.expand(b, 1, h, w)], 1))
+        )
         shape = self.shapes(F.relu(self.down4(detail)), style)
         x = F.relu(self.down8(shape))
         for block in self.trunk:

@@ -18,7 +18,7 @@ PAINTINGS = [
     ("great-wave", "F_GreatWave.png", 330, 0.15, 0.8, 6.0, ("ink", "ink", "sepia")),
 ]
 TAPS = ("conv1", "fire2", "fire3", "fire4", "fire5")
-MARGIN = 16          # extra pixels on every side for the border term
+MARGIN = 16  # extra pixels on every side for the border term
 
 
 class Features(torch.nn.Module):
@@ -30,12 +30,13 @@ class Features(torch.nn.Module):
             if i.name.startswith(("conv1_", "fire2", "fire3", "fire4", "fire5")):
                 value = torch.from_numpy(onnx.numpy_helper.to_array(i).astype(numpy.float32))
                 self.register_buffer(i.name.replace("/", "_"), value)
-        self.register_buffer("mean", torch.tensor([104., 117., 123.])[None, :, None, None])
+        self.register_buffer("mean", torch.tensor([104.0, 117.0, 123.0])[None, :, None, None])
 
     def fire(self, name, x):
         def conv(part, y, padding=0):
             w, b = getattr(self, f"{name}_{part}_w_0"), getattr(self, f"{name}_{part}_b_0")
             return F.relu(F.conv2d(y, w, b, padding=padding))
+
         x = conv("squeeze1x1", x)
         return torch.cat([conv("expand1x1", x), conv("expand3x3", x, 1)], 1)
 
@@ -61,7 +62,7 @@ def trim(picture):
     """Cuts off the flat frame (black mat or paper edge) of a scan."""
     g = picture.float().mean(0)
     rows, columns = (g.std(1) > 6).nonzero()[:, 0], (g.std(0) > 6).nonzero()[:, 0]
-    return picture[:, int(rows[0]) + 6:int(rows[-1]) - 5, int(columns[0]) + 6:int(columns[-1]) - 5]
+    return picture[:, int(rows[0]) + 6 : int(rows[-1]) - 5, int(columns[0]) + 6 : int(columns[-1]) - 5]
 
 
 class Painting:
@@ -73,7 +74,9 @@ class Painting:
         with torch.no_grad():
             for k in (side * 0.85, side, side * 1.2):
                 s = k / min(picture.shape[1:])
-                small = F.interpolate(picture[None].float() / 255, scale_factor=s, mode="bilinear", antialias=True, recompute_scale_factor=True)
+                small = F.interpolate(
+                    picture[None].float() / 255, scale_factor=s, mode="bilinear", antialias=True, recompute_scale_factor=True
+                )
                 grams.append({n: gram(f) for n, f in features(small.to(features.mean.device)).items()})
         self.grams = {n: sum(g[n] for g in grams) / len(grams) for n in TAPS}
         colours = F.adaptive_avg_pool2d(picture[None].float() / 255, 128)
@@ -103,12 +106,12 @@ def at_random_place(pictures, others, rng):
     side = rng.randint(h - 28, h - 8)
     y, x = rng.randint(0, h - side), rng.randint(0, h - side)
     to = round(side * rng.uniform(0.85, 1.15))
-    return [F.interpolate(p[:, :, y:y + side, x:x + side], (to, to), mode="bilinear", align_corners=False) for p in (pictures, others)]
+    return [F.interpolate(p[:, :, y : y + side, x : x + side], (to, to), mode="bilinear", align_corners=False) for p in (pictures, others)]
 
 
 def shifted_difference(now, before, vx, vy):
     """now(x) - before(x + v) where both exist: zero if the picture moves with the scene."""
     h, w = now.shape[2:]
-    a = now[:, :, max(0, -vy):h - max(0, vy), max(0, -vx):w - max(0, vx)]
-    b = before[:, :, max(0, vy):h - max(0, -vy), max(0, vx):w - max(0, -vx)]
+    a = now[:, :, max(0, -vy) : h - max(0, vy), max(0, -vx) : w - max(0, vx)]
+    b = before[:, :, max(0, vy) : h - max(0, -vy), max(0, vx) : w - max(0, -vx)]
     return a - b

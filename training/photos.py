@@ -35,7 +35,7 @@ class Photos:
         h, w = max(need_h, int(p.shape[1] * zoom)), max(need_w, int(p.shape[2] * zoom))
         src_h, src_w = min(p.shape[1], max(1, int(need_h * p.shape[1] / h))), min(p.shape[2], max(1, int(need_w * p.shape[2] / w)))
         y, x = rng.randint(0, p.shape[1] - src_h), rng.randint(0, p.shape[2] - src_w)
-        part = p[:, y:y + src_h, x:x + src_w][None].float() / 255
+        part = p[:, y : y + src_h, x : x + src_w][None].float() / 255
         part = F.interpolate(part, (need_h, need_w), mode="bilinear", align_corners=False, antialias=src_h > need_h)[0]
         if rng.random() < 0.5:
             part = part.flip(2)
@@ -43,7 +43,7 @@ class Photos:
         tint = torch.tensor([rng.uniform(0.92, 1.08) for _ in range(3)])[:, None, None]
         part = (part.clamp(1e-4, 1) ** gamma * gain * tint + lift).clamp(0, 1)
         y0, x0 = (need_h - side if vy < 0 else 0), (need_w - side if vx < 0 else 0)
-        shots = torch.stack([part[:, y0 + vy * t:y0 + vy * t + side, x0 + vx * t:x0 + vx * t + side] for t in range(frames)])
+        shots = torch.stack([part[:, y0 + vy * t : y0 + vy * t + side, x0 + vx * t : x0 + vx * t + side] for t in range(frames)])
         return (F.avg_pool2d(shots, 2), (vx / 2, vy / 2)) if fine else (shots, (vx, vy))
 
     def sequence_with_object(self, size, frames, rng):
@@ -71,11 +71,18 @@ class Batches(torch.utils.data.IterableDataset):
         rng = random.Random(self.seed * 1000 + (worker.id if worker else 0))
         while True:
             size, frames, count = self.shape(rng)
-            drawn = [(self.photos.sequence_with_object if rng.random() < self.objects else self.photos.sequence)(size, frames, rng) for _ in range(count)]
+            drawn = [
+                (self.photos.sequence_with_object if rng.random() < self.objects else self.photos.sequence)(size, frames, rng)
+                for _ in range(count)
+            ]
             yield (torch.stack([d[0] for d in drawn], 1) * 255).round().byte(), torch.tensor([d[1] for d in drawn], dtype=torch.float32)
 
 
 def loader(photos, shape, objects, seed, workers):
     """An endless iterator over such batches, made by `workers` processes (0: by this one)."""
     ahead = {"prefetch_factor": 4} if workers else {}
-    return iter(torch.utils.data.DataLoader(Batches(photos, shape, objects, seed), batch_size=None, num_workers=workers, pin_memory=torch.cuda.is_available(), **ahead))
+    return iter(
+        torch.utils.data.DataLoader(
+            Batches(photos, shape, objects, seed), batch_size=None, num_workers=workers, pin_memory=torch.cuda.is_available(), **ahead
+        )
+    )

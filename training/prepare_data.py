@@ -14,7 +14,7 @@ from PIL import Image
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SHORT_SIDE = 640
-PAINTINGS = ("GreatWave",)     # of gcompris; the Starry Night is in opencv-doc
+PAINTINGS = ("GreatWave",)  # of gcompris; the Starry Night is in opencv-doc
 STARRY = "usr/share/doc/opencv-doc/examples/data/starry_night.jpg"
 
 
@@ -37,18 +37,19 @@ def resources(path):
 
     def walk(index, prefix):
         at = tree + index * node
-        name_at, flags = struct.unpack(">IH", raw[at:at + 6])
-        length, = struct.unpack(">H", raw[names + name_at:names + name_at + 2])
-        name = raw[names + name_at + 6:names + name_at + 6 + 2 * length].decode("utf-16-be") if index else ""
+        name_at, flags = struct.unpack(">IH", raw[at : at + 6])
+        (length,) = struct.unpack(">H", raw[names + name_at : names + name_at + 2])
+        name = raw[names + name_at + 6 : names + name_at + 6 + 2 * length].decode("utf-16-be") if index else ""
         if flags & 2:
-            count, first = struct.unpack(">2I", raw[at + 6:at + 14])
+            count, first = struct.unpack(">2I", raw[at + 6 : at + 14])
             for child in range(first, first + count):
                 yield from walk(child, prefix + name + "/" if index else "")
         else:
-            begin = data + struct.unpack(">I", raw[at + 10:at + 14])[0]
-            size, = struct.unpack(">I", raw[begin:begin + 4])
-            body = raw[begin + 4:begin + 4 + size]
+            begin = data + struct.unpack(">I", raw[at + 10 : at + 14])[0]
+            (size,) = struct.unpack(">I", raw[begin : begin + 4])
+            body = raw[begin + 4 : begin + 4 + size]
             yield prefix + name, zlib.decompress(body[4:]) if flags & 1 else body
+
     return walk(0, "")
 
 

@@ -11,14 +11,20 @@ import sys
 import numpy
 
 WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
-STOP = set("a an the of in on at with and or to for from by as is are be it its this that these those please make me my like look looks looking style styled effect in into very some".split())
+STOP = set(
+    (
+        "a an the of in on at with and or to for from by as is are be it its this that these those please make me my like look looks "
+        "looking style styled effect in into very some"
+    ).split()
+)
 TEMPERATURE = 0.06
-KNOWN = 0.65        # if the best score is below this, the text is not understood
-KEEP = 0.25         # looks with less than this share of the strongest are left out
+KNOWN = 0.65  # if the best score is below this, the text is not understood
+KEEP = 0.25  # looks with less than this share of the strongest are left out
 
 
 class Words:
-    """words.bin: 'TLW1', u32 count, u32 dimensions, count x (f32 scale, f32 weight), count x dimensions i8, words joined by LF (UTF-8), sorted by bytes."""
+    """words.bin: 'TLW1', u32 count, u32 dimensions, count x (f32 scale, f32 weight), count x dimensions i8, and the words, sorted by
+    bytes and joined by LF (UTF-8)."""
 
     def __init__(self, path):
         raw = open(path, "rb").read()
@@ -26,7 +32,7 @@ class Words:
         count, dims = numpy.frombuffer(raw, "<u4", 2, 4)
         head = numpy.frombuffer(raw, "<f4", count * 2, 12).reshape(count, 2)
         body = numpy.frombuffer(raw, "i1", count * dims, 12 + count * 8).reshape(count, dims)
-        names = raw[12 + count * 8 + count * dims:].decode().split("\n")
+        names = raw[12 + count * 8 + count * dims :].decode().split("\n")
         self.vectors = body.astype(numpy.float32) * head[:, :1]
         self.weights = head[:, 1]
         self.index = {w: i for i, w in enumerate(names)}
@@ -115,7 +121,9 @@ def main():
             n += 1
             right += hit
             if not hit:
-                print(f"  {text!r}: wanted {look}, got {looks[0][0]} ({confidence:.2f}{'' if understood else ', not understood'}), unknown {unknown}")
+                print(
+                    f"  {text!r}: wanted {look}, got {looks[0][0]} ({confidence:.2f}{'' if understood else ', not understood'}), unknown {unknown}"
+                )
         print(f"{right} of {n} = {100 * right / n:.1f} %")
     else:
         print(matcher.read(sys.argv[2]))

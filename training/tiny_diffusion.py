@@ -1,5 +1,5 @@
-"""Makes samples/models/tiny-diffusion, a latent diffusion pipeline in the folder layout of diffusers and optimum, small enough to test with,
-and what PyTorch computes with it, for the C# tests.
+"""Makes samples/models/tiny-diffusion, a latent diffusion pipeline in the folder layout of diffusers and optimum, small enough to test
+with, and what PyTorch computes with it, for the C# tests.
 
 Usage: tiny_diffusion.py ../samples/models/tiny-diffusion ../tests/TrueLive.Models.Tests/tiny-diffusion.parity.bin [SECONDS]
 
@@ -151,7 +151,7 @@ def tokens(text, words):
             i = 0
             while i + 1 < len(parts):
                 if (parts[i], parts[i + 1]) == (left, right):
-                    parts[i:i + 2] = [left + right]
+                    parts[i : i + 2] = [left + right]
                 i += 1
         ids += [words[p] for p in parts]
     ids.append(words["<|endoftext|>"])
@@ -187,7 +187,10 @@ def fixture(path, encoder, unet, decoder, text, words):
     bars, rows_of = abar(), {}
     for n, steps in STEPS.items():
         ts = [999 - 20 * k for k in steps]
-        rows_of[n] = [(t, math.sqrt(bars[t]), math.sqrt(1 - bars[t]), 0.25 / ((10 * t) ** 2 + 0.25), 10 * t / math.sqrt((10 * t) ** 2 + 0.25)) for t in ts]
+        rows_of[n] = [
+            (t, math.sqrt(bars[t]), math.sqrt(1 - bars[t]), 0.25 / ((10 * t) ** 2 + 0.25), 10 * t / math.sqrt((10 * t) ** 2 + 0.25))
+            for t in ts
+        ]
     out = []
     with torch.no_grad():
         told, untold = text(tokens("neon ink", words)), text(tokens("", words))
@@ -239,17 +242,54 @@ def main():
     for module in (encoder, decoder, unet, text):
         module.eval()
     sides, latent = {2: "height", 3: "width"}, {2: "latent_height", 3: "latent_width"}
-    export(encoder, torch.rand(1, 3, 64, 64), f"{folder}/vae_encoder/model.onnx", ["sample"], ["latent_sample"], {"sample": sides, "latent_sample": latent})
-    export(decoder, torch.rand(1, 4, 8, 8), f"{folder}/vae_decoder/model.onnx", ["latent_sample"], ["sample"], {"sample": sides, "latent_sample": latent})
+    export(
+        encoder,
+        torch.rand(1, 3, 64, 64),
+        f"{folder}/vae_encoder/model.onnx",
+        ["sample"],
+        ["latent_sample"],
+        {"sample": sides, "latent_sample": latent},
+    )
+    export(
+        decoder,
+        torch.rand(1, 4, 8, 8),
+        f"{folder}/vae_decoder/model.onnx",
+        ["latent_sample"],
+        ["sample"],
+        {"sample": sides, "latent_sample": latent},
+    )
     export(text, tokens("", words), f"{folder}/text_encoder/model.onnx", ["input_ids"], ["last_hidden_state"], {})
-    export(unet, (torch.rand(1, 4, 8, 8), torch.tensor([500]), told), f"{folder}/unet/model.onnx", ["sample", "timestep", "encoder_hidden_states"], ["out_sample"],
-           {"sample": {0: "batch", **latent}, "timestep": {0: "batch"}, "encoder_hidden_states": {0: "batch"}, "out_sample": {0: "batch", **latent}})
+    export(
+        unet,
+        (torch.rand(1, 4, 8, 8), torch.tensor([500]), told),
+        f"{folder}/unet/model.onnx",
+        ["sample", "timestep", "encoder_hidden_states"],
+        ["out_sample"],
+        {
+            "sample": {0: "batch", **latent},
+            "timestep": {0: "batch"},
+            "encoder_hidden_states": {0: "batch"},
+            "out_sample": {0: "batch", **latent},
+        },
+    )
     for name, content in {
-        "scheduler/scheduler_config.json": {"_class_name": "LCMScheduler", "num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012,
-                                            "beta_schedule": "scaled_linear", "prediction_type": "epsilon", "original_inference_steps": 50},
+        "scheduler/scheduler_config.json": {
+            "_class_name": "LCMScheduler",
+            "num_train_timesteps": 1000,
+            "beta_start": 0.00085,
+            "beta_end": 0.012,
+            "beta_schedule": "scaled_linear",
+            "prediction_type": "epsilon",
+            "original_inference_steps": 50,
+        },
         "vae_decoder/config.json": {"_class_name": "AutoencoderTiny", "scaling_factor": SCALE, "latent_channels": LATENT},
         "tokenizer/vocab.json": words,
-        "tokenizer/tokenizer_config.json": {"model_max_length": TOKENS, "bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "pad_token": "<|endoftext|>"},
+        "tokenizer/tokenizer_config.json": {
+            "model_max_length": TOKENS,
+            "bos_token": "<|startoftext|>",
+            "eos_token": "<|endoftext|>",
+            "pad_token": "<|endoftext|>",
+        },
     }.items():
         os.makedirs(os.path.dirname(f"{folder}/{name}"), exist_ok=True)
         with open(f"{folder}/{name}", "w") as file:
@@ -257,7 +297,9 @@ def main():
     with open(f"{folder}/tokenizer/merges.txt", "w") as file:
         file.write("#version: 0.2\n" + "\n".join(MERGES) + "\n")
     fixture(parity, encoder, unet, decoder, text, words)
-    print(f"{parity}: {os.path.getsize(parity)} bytes; {sum(p.numel() for m in (encoder, decoder, unet, text) for p in m.parameters())} parameters")
+    print(
+        f"{parity}: {os.path.getsize(parity)} bytes; {sum(p.numel() for m in (encoder, decoder, unet, text) for p in m.parameters())} parameters"
+    )
 
 
 main()

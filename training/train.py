@@ -1,7 +1,8 @@
 """Trains LiveTiny. Runs on two CPU cores (torch 1.13) and on a GPU (torch 2.x); resumes from its checkpoint.
 
 Usage: train.py --photos DIR --out work/live-tiny.pt [--paintings DIR --features SqueezeNet_fp16.onnx --painted 0.4]
-                [--steps 21400 | --minutes 9] [--start OTHER.pt] [--bfloat16] [--threads 1] [--workers 0] [--size 128] [--batch 4] [--groups 4] [--seed 1]
+                [--steps 21400 | --minutes 9] [--start OTHER.pt] [--bfloat16] [--threads 1] [--workers 0]
+                [--size 128] [--batch 4] [--groups 4] [--seed 1]
 """
 import argparse
 import os
@@ -20,7 +21,7 @@ from paintings import MARGIN, PAINTINGS, TAPS, Features, Painting, at_random_pla
 from photos import Photos, loader
 
 
-PAINT_FROM = 2000    # the step at which painted looks join a training from random weights
+PAINT_FROM = 2000  # the step at which painted looks join a training from random weights
 
 
 def edges(x):
@@ -37,7 +38,10 @@ def taught(look, pictures):
 
 
 def drawn_loss(net, styles, batch, rng, a, difficulty, features):
-    """Loss of one batch of drawn looks against their teachers, and (look, squared error) of the steady ones. A group of the batch shares its looks."""
+    """Loss of one batch of drawn looks against their teachers, and (look, squared error) of the steady ones.
+
+    A group of the batch shares its looks.
+    """
     device = styles.device
     clean, pans = batch  # T,B,3,H,W
     frames, count = clean.shape[:2]
@@ -77,17 +81,23 @@ def drawn_loss(net, styles, batch, rng, a, difficulty, features):
         found = estimated(pans, rng).to(device)
         state = [carry(state[0], found), carry(state[1].float(), found), state[2]]
         firsts = [look[g] if t < switch[g] else other[g] for g in range(groups)]
-        target = torch.cat([wanted(g, firsts[g], clean[t, g * share:(g + 1) * share]) for g in range(groups)])
+        target = torch.cat([wanted(g, firsts[g], clean[t, g * share : (g + 1) * share]) for g in range(groups)])
         with torch.autocast(device.type, torch.bfloat16, enabled=a.bfloat16):
             image, *state = net(noisy, styled(firsts), *state)
         difference = image.float() - target
         dx, dy = edges(difference)
-        error = difference.abs().mean((1, 2, 3)) + 2 * (difference ** 2).mean((1, 2, 3)) + 0.5 * (dx.abs().mean((1, 2, 3)) + dy.abs().mean((1, 2, 3)))
+        error = (
+            difference.abs().mean((1, 2, 3))
+            + 2 * (difference**2).mean((1, 2, 3))
+            + 0.5 * (dx.abs().mean((1, 2, 3)) + dy.abs().mean((1, 2, 3)))
+        )
         loss = loss + (error * weight).mean()
         if features and t == felt:
             # An L1 loss punishes lines that are a pixel off as much as missing ones, so that no lines would be drawn.
             here, there = (features(x) for x in at_random_place(image.float(), target, rng))
-            loss = loss + a.felt * sum((((here[n] - there[n]) ** 2).sum((1, 2, 3)) / ((there[n] ** 2).sum((1, 2, 3)) + 1e-3)).mean() for n in TAPS)
+            loss = loss + a.felt * sum(
+                (((here[n] - there[n]) ** 2).sum((1, 2, 3)) / ((there[n] ** 2).sum((1, 2, 3)) + 1e-3)).mean() for n in TAPS
+            )
         if t > 0:
             loss = loss + 1.5 * ((image.float() - before)[:, :, 6:-6, 6:-6].abs().mean((1, 2, 3)) * steady).mean()
         squared += (difference.detach() ** 2).mean((1, 2, 3)) / (frames - warm)
@@ -122,7 +132,7 @@ def painted_loss(net, styles, batch, rng, a, features, paintings):
     device = styles.device
     wide, pans = batch  # T,B,3,H,W, MARGIN wider on every side
     frames, count = wide.shape[:2]
-    some = max(1, count // 3)   # this many see beyond their border
+    some = max(1, count // 3)  # this many see beyond their border
     look = rng.randrange(len(paintings))
     painting = paintings[look]
     style = styles[len(LOOKS) + look].expand(count, -1)
@@ -131,7 +141,9 @@ def painted_loss(net, styles, batch, rng, a, features, paintings):
     state, wide_state = LiveTiny.zero_state(clean[0]), LiveTiny.zero_state(wide[0, :some])
     warm = rng.random() < 0.5
     if warm:
-        state, wide_state = remembered(net, clean[0], sigma, style.detach(), a), remembered(net, wide[0, :some], sigma, style[:some].detach(), a)
+        state, wide_state = remembered(net, clean[0], sigma, style.detach(), a), remembered(
+            net, wide[0, :some], sigma, style[:some].detach(), a
+        )
     felt = rng.randrange(int(warm), frames)
     on_device = pans.to(device)
     loss, before = 0, state[1] if warm else None
@@ -230,7 +242,13 @@ def main():
         return a.size if plain else a.size + 64, a.frames + (chance.random() < 0.25), a.batch if plain else max(2, a.batch // 2)
 
     drawn_batches = loader(photos, drawn_shape, 0.15, a.seed + 2 * step, a.workers)
-    painted_batches = loader(photos, lambda chance: (a.size + chance.choice((0, 32, 64)) + 2 * MARGIN, 2, a.painted_batch), 0, a.seed + 2 * step + 1, a.workers // 3)
+    painted_batches = loader(
+        photos,
+        lambda chance: (a.size + chance.choice((0, 32, 64)) + 2 * MARGIN, 2, a.painted_batch),
+        0,
+        a.seed + 2 * step + 1,
+        a.workers // 3,
+    )
     print(f"{len(photos.pictures)} photos, {sum(p.numel() for p in net.parameters())} parameters, step {step}", flush=True)
     net.train()
     began = last_save = time.monotonic()
@@ -241,7 +259,9 @@ def main():
     done = 0.0
     while done < 1 and not stopped:
         for group in optimiser.param_groups:
-            group["lr"] = a.rate * (0.5 if group["params"][0] is styles else 1) * (0.04 + 0.96 * (1 - done) ** 1.2) * min(1, (step - first + 1) / 100)
+            group["lr"] = (
+                a.rate * (0.5 if group["params"][0] is styles else 1) * (0.04 + 0.96 * (1 - done) ** 1.2) * min(1, (step - first + 1) / 100)
+            )
         if step == PAINT_FROM:
             # Painted looks start between drawn ones, so that the trunk responds to them at once.
             for i, (*_, near) in enumerate(PAINTINGS):
@@ -249,7 +269,11 @@ def main():
         painted = bool(paintings) and step >= PAINT_FROM and rng.random() < a.painted
         shots, pans = next(painted_batches if painted else drawn_batches)
         batch = (shots.to(device, non_blocking=True).float() / 255, pans)
-        loss, seen = painted_loss(net, styles, batch, rng, a, features, paintings) if painted else drawn_loss(net, styles, batch, rng, a, difficulty, features)
+        loss, seen = (
+            painted_loss(net, styles, batch, rng, a, features, paintings)
+            if painted
+            else drawn_loss(net, styles, batch, rng, a, difficulty, features)
+        )
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         norm = float(torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0))
@@ -266,13 +290,30 @@ def main():
             # Looks that lag behind are trained more often, by up to a factor of four.
             difficulty = [min(4.0, max(0.7, (running.get(i, mean) / mean) ** 0.8)) for i in range(len(LOOKS))]
             curve.append((step, spent + elapsed, dict(running)))
-            print(f"{step} {spent + elapsed:.1f}min mse {mean:.5f} " + " ".join(
-                f"{names[i]}:" + (f"{-10 * numpy.log10(running[i] + 1e-9):.1f}" if i < len(LOOKS) else f"{running[i]:.2f}") for i in sorted(running))
-                + " norms " + " ".join(f"{v:.2f}" for _, v in sorted(norms.items())), flush=True)
+            print(
+                f"{step} {spent + elapsed:.1f}min mse {mean:.5f} "
+                + " ".join(
+                    f"{names[i]}:" + (f"{-10 * numpy.log10(running[i] + 1e-9):.1f}" if i < len(LOOKS) else f"{running[i]:.2f}")
+                    for i in sorted(running)
+                )
+                + " norms "
+                + " ".join(f"{v:.2f}" for _, v in sorted(norms.items())),
+                flush=True,
+            )
         if time.monotonic() - last_save > 120 or stopped or done >= 1:
             last_save = time.monotonic()
-            torch.save({"net": net.state_dict(), "styles": styles.data, "optimiser": optimiser.state_dict(), "step": step,
-                        "spent": spent + elapsed, "curve": curve, "looks": names}, a.out + ".new")
+            torch.save(
+                {
+                    "net": net.state_dict(),
+                    "styles": styles.data,
+                    "optimiser": optimiser.state_dict(),
+                    "step": step,
+                    "spent": spent + elapsed,
+                    "curve": curve,
+                    "looks": names,
+                },
+                a.out + ".new",
+            )
             os.replace(a.out + ".new", a.out)
 
 

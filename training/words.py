@@ -12,14 +12,15 @@ from anchors import ANCHORS
 from prompts import WORD
 
 COUNT = 20000
-ART = """aquarelle gouache halftone engraving etching woodcut lithograph sepia thermograph infrared xray x-ray radiograph blueprint schematic
-pixelated nintendo atari arcade tetris minecraft manga anime pixar disney cyberpunk synth vaporwave synthwave neon noir monochrome grayscale
-charcoal graphite crayon doodle scribble sketch watercolor watercolour watercolors impressionist expressionist cubist surreal surrealist baroque
-renaissance gothic rococo ukiyo-e hokusai hiroshige gogh monet renoir cezanne picasso kandinsky klimt munch dali warhol lichtenstein rembrandt vermeer
-turner durer caravaggio kodak kodachrome polaroid daguerreotype cinematic embossed emboss chiseled carved marble plaster bas-relief gilded brass bronze
-ethereal dreamy hazy glow glowing luminous psychedelic pastel mermaid submarine coral reef scuba blizzard glacier frost frosty icy polar arctic
-snowy goggles scope surveillance commando skeleton bones skull hatching banknote printmaking woodblock newsprint comics superhero batman spider-man
-laser fluorescent glitch hologram mosaic stained-glass tapestry graffiti stencil fresco mural gritty gotham sumi calligraphy nib draftsman""".split()
+ART = """aquarelle gouache halftone engraving etching woodcut lithograph sepia thermograph infrared xray x-ray radiograph blueprint
+schematic pixelated nintendo atari arcade tetris minecraft manga anime pixar disney cyberpunk synth vaporwave synthwave neon noir
+monochrome grayscale charcoal graphite crayon doodle scribble sketch watercolor watercolour watercolors impressionist expressionist cubist
+surreal surrealist baroque renaissance gothic rococo ukiyo-e hokusai hiroshige gogh monet renoir cezanne picasso kandinsky klimt munch
+dali warhol lichtenstein rembrandt vermeer turner durer caravaggio kodak kodachrome polaroid daguerreotype cinematic embossed emboss
+chiseled carved marble plaster bas-relief gilded brass bronze ethereal dreamy hazy glow glowing luminous psychedelic pastel mermaid
+submarine coral reef scuba blizzard glacier frost frosty icy polar arctic snowy goggles scope surveillance commando skeleton bones skull
+hatching banknote printmaking woodblock newsprint comics superhero batman spider-man laser fluorescent glitch hologram mosaic
+stained-glass tapestry graffiti stencil fresco mural gritty gotham sumi calligraphy nib draftsman""".split()
 
 
 def main():

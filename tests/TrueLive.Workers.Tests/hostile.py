@@ -52,12 +52,14 @@ def forever():
 
 if way == "silent":
     import time
+
     time.sleep(3600)
 if way == "exit at once":
     sys.exit("there is nothing here")
 link.connect(os.environ["TRUELIVE_WORKER_SOCKET"])
 if way == "mute":
     import time
+
     time.sleep(3600)
 if way == "garbage":
     link.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -135,11 +137,13 @@ while True:
     elif way == "closes":
         link.shutdown(socket.SHUT_RDWR)
         import time
+
         time.sleep(3600)
     elif way == "hangs" or way == "deaf":
         if way == "hangs":
             forever()
         import time
+
         time.sleep(3600)
     elif way == "memory hog":
         held = []
@@ -164,6 +168,7 @@ while True:
         made(session, step, good)
     elif way == "slow by a hundred":
         import time
+
         time.sleep(0.5)
         made(session, step, good)
     elif way == "floods":

@@ -26,7 +26,7 @@ class MovingBar(VideoStreamTrack):
         picture[:, :, 0] = numpy.linspace(40, 220, 640)[None, :]
         picture[:, :, 1] = numpy.linspace(200, 30, 360)[:, None]
         x = (self.sent * 4) % 600
-        picture[100:260, x:x + 40] = (20, 220, 240)
+        picture[100:260, x : x + 40] = (20, 220, 240)
         frame = VideoFrame.from_ndarray(picture, format="rgb24")
         frame.pts, frame.time_base = pts, fractions.Fraction(base)
         self.sent += 1

@@ -20,14 +20,16 @@ url, codec, seconds = sys.argv[1], sys.argv[2].upper(), float(sys.argv[3])
 trial = Trial("gstreamer", codec, seconds)
 encoders = {
     "H264": "x264enc tune=zerolatency speed-preset=ultrafast bitrate=1200 key-int-max=60 ! video/x-h264,profile=constrained-baseline "
-            "! rtph264pay config-interval=-1 aggregate-mode=zero-latency ! application/x-rtp,media=video,encoding-name=H264,payload=102",
+    "! rtph264pay config-interval=-1 aggregate-mode=zero-latency ! application/x-rtp,media=video,encoding-name=H264,payload=102",
     "VP8": "vp8enc deadline=1 cpu-used=8 target-bitrate=1200000 keyframe-max-dist=60 ! rtpvp8pay ! application/x-rtp,media=video,encoding-name=VP8,payload=96",
 }
 decoders = {"H264": "rtph264depay ! h264parse ! avdec_h264", "VP8": "rtpvp8depay ! vp8dec"}
 pipeline = Gst.parse_launch(
     "webrtcbin name=peer bundle-policy=max-bundle latency=0 "
     "videotestsrc is-live=true horizontal-speed=2 ! video/x-raw,width=640,height=360,framerate=30/1 ! videoconvert ! identity name=count ! "
-    + encoders[codec] + " ! peer.")
+    + encoders[codec]
+    + " ! peer."
+)
 peer = pipeline.get_by_name("peer")
 loop = GLib.MainLoop()
 
@@ -43,14 +45,16 @@ def on_picture(sink):
     width, height = caps.get_value("width"), caps.get_value("height")
     buffer = sample.get_buffer()
     rows = numpy.frombuffer(buffer.extract_dup(0, buffer.get_size()), numpy.uint8).reshape(height, -1)
-    trial.picture(rows[:, :width * 3].reshape(height, width, 3))
+    trial.picture(rows[:, : width * 3].reshape(height, width, 3))
     return Gst.FlowReturn.OK
 
 
 def on_pad(_peer, pad):
     if pad.direction != Gst.PadDirection.SRC:
         return
-    decode = Gst.parse_bin_from_description(decoders[codec] + " ! videoconvert ! video/x-raw,format=RGB ! appsink name=out sync=false emit-signals=true", True)
+    decode = Gst.parse_bin_from_description(
+        decoders[codec] + " ! videoconvert ! video/x-raw,format=RGB ! appsink name=out sync=false emit-signals=true", True
+    )
     pipeline.add(decode)
     decode.sync_state_with_parent()
     decode.get_by_name("out").connect("new-sample", on_picture)

@@ -30,7 +30,9 @@ def get_requires_for_build_wheel(config_settings: Optional[Dict[str, Any]] = Non
 
 def build_wheel(wheel_directory: str, config_settings: Optional[Dict[str, Any]] = None, metadata_directory: Optional[str] = None) -> str:
     package = ROOT / NAME
-    files = {f"{NAME}/{path.name}": path.read_bytes() for path in sorted(package.iterdir()) if path.suffix == ".py" or path.name == "py.typed"}
+    files = {
+        f"{NAME}/{path.name}": path.read_bytes() for path in sorted(package.iterdir()) if path.suffix == ".py" or path.name == "py.typed"
+    }
     return _write(wheel_directory, files)
 
 

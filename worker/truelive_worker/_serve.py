@@ -120,7 +120,12 @@ class _Worker:
         self._link.tell(
             "ready",
             ready={
-                "format": model.format, "takes": model.takes, "gives": model.gives, "lag": model.lag, "memory": model.memory, "prompt": model.prompt,
+                "format": model.format,
+                "takes": model.takes,
+                "gives": model.gives,
+                "lag": model.lag,
+                "memory": model.memory,
+                "prompt": model.prompt,
             },
         )
 
@@ -133,7 +138,9 @@ class _Worker:
         # The first step of most models is slower than all others.
         grey = memoryview(bytes([128]) * size)
         for index in range(self._model.takes + self._model.lag):
-            self._pictures(stream, stream.session.step(Frame(grey, width, height, index, index / 30, self._model.format), stream.prompt), index)
+            self._pictures(
+                stream, stream.session.step(Frame(grey, width, height, index, index / 30, self._model.format), stream.prompt), index
+            )
         stream.session.reset()
         self._streams[number] = stream
         self._link.tell("opened", session=number)
@@ -171,7 +178,9 @@ class _Worker:
         for slot, one in enumerate(several):
             if not isinstance(one, Picture):
                 if len(several) not in (1, model.takes):
-                    raise ValueError(f"step() returned {len(several)} pictures of {model.takes} frames: say which shows which with Picture(data, source).")
+                    raise ValueError(
+                        f"step() returned {len(several)} pictures of {model.takes} frames: say which shows which with Picture(data, source)."
+                    )
                 one = Picture(one, index - model.lag - (len(several) - 1 - slot))
             _copy(one.data, stream.slots.outputs[slot], stream.width, stream.height)
             pictures.append(one)
@@ -197,7 +206,9 @@ class _Worker:
         # Of our own frames nobody learns anything.
         own = os.path.dirname(os.path.abspath(__file__))
         trace = error.__traceback__
-        while trace is not None and trace.tb_next is not None and os.path.dirname(os.path.abspath(trace.tb_frame.f_code.co_filename)) == own:
+        while (
+            trace is not None and trace.tb_next is not None and os.path.dirname(os.path.abspath(trace.tb_frame.f_code.co_filename)) == own
+        ):
             trace = trace.tb_next
         detail = "".join(traceback.format_exception(type(error), error, trace))
         reason = f"{type(error).__name__}: {error}"[:500]
@@ -214,7 +225,9 @@ def _copy(data: Any, to: memoryview, width: int, height: int) -> None:
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(data, numpy.ndarray):
         if data.dtype != numpy.uint8:
-            raise TypeError(f"step() returned {data.dtype} numbers; return uint8 of 0 to 255, as in (255 * x).clip(0, 255).astype('uint8').")
+            raise TypeError(
+                f"step() returned {data.dtype} numbers; return uint8 of 0 to 255, as in (255 * x).clip(0, 255).astype('uint8')."
+            )
         if data.size != len(to):
             raise ValueError(f"step() returned an array of shape {data.shape}; a picture of this session is {height} rows of {width}.")
         numpy.frombuffer(to, numpy.uint8).reshape(data.shape)[...] = data

@@ -18,9 +18,9 @@ Gst.init(None)
 encoders = {
     # The fastest settings that Debian's GStreamer has; the threads and rate of our own encoders.
     "H264": "x264enc tune=zerolatency speed-preset=ultrafast bitrate={kbps} key-int-max=300 ! video/x-h264,profile=constrained-baseline "
-            "! rtph264pay config-interval=-1 aggregate-mode=zero-latency pt={pt} ! capsfilter caps=application/x-rtp,media=video,encoding-name=H264,clock-rate=90000,payload={pt}",
+    "! rtph264pay config-interval=-1 aggregate-mode=zero-latency pt={pt} ! capsfilter caps=application/x-rtp,media=video,encoding-name=H264,clock-rate=90000,payload={pt}",
     "VP8": "vp8enc deadline=1 cpu-used=8 threads=1 target-bitrate={kbps}000 keyframe-max-dist=300 error-resilient=default "
-           "! rtpvp8pay pt={pt} ! capsfilter caps=application/x-rtp,media=video,encoding-name=VP8,clock-rate=90000,payload={pt}",
+    "! rtpvp8pay pt={pt} ! capsfilter caps=application/x-rtp,media=video,encoding-name=VP8,clock-rate=90000,payload={pt}",
 }
 
 
@@ -37,13 +37,17 @@ class Call:
         self.peer.connect("notify::ice-gathering-state", self.on_gathered)
         _, sdp = GstSdp.SDPMessage.new_from_text(offer)
         self.payload_type = next(
-            line.split(":")[1].split(" ")[0] for line in offer.splitlines()
-            if line.startswith("a=rtpmap:") and line.upper().split(" ")[1].startswith(codec + "/") and self.wanted(offer, line))
+            line.split(":")[1].split(" ")[0]
+            for line in offer.splitlines()
+            if line.startswith("a=rtpmap:") and line.upper().split(" ")[1].startswith(codec + "/") and self.wanted(offer, line)
+        )
         self.pipeline.set_state(Gst.State.PLAYING)
         # A sending pad must be there before the answer; its source is linked when the picture comes.
         self.feed = Gst.parse_bin_from_description(
             "queue name=first max-size-buffers=1 leaky=downstream ! videoconvert ! "
-            + encoders[codec].format(kbps=2500, pt=self.payload_type), True)
+            + encoders[codec].format(kbps=2500, pt=self.payload_type),
+            True,
+        )
         self.pipeline.add(self.feed)
         self.feed.sync_state_with_parent()
         promise = Gst.Promise.new()
@@ -59,7 +63,9 @@ class Call:
         if answer is None:
             raise RuntimeError(reply.to_string())
         _, sdp = GstSdp.SDPMessage.new_from_text(answer.sdp.as_text())
-        self.peer.emit("set-local-description", GstWebRTC.WebRTCSessionDescription.new(GstWebRTC.WebRTCSDPType.ANSWER, sdp), Gst.Promise.new())
+        self.peer.emit(
+            "set-local-description", GstWebRTC.WebRTCSessionDescription.new(GstWebRTC.WebRTCSDPType.ANSWER, sdp), Gst.Promise.new()
+        )
         self.gathered.wait(5)
         self.answer = self.peer.get_property("local-description").sdp.as_text()
 
@@ -77,7 +83,8 @@ class Call:
         if pad.direction != Gst.PadDirection.SRC:
             return
         decode = Gst.parse_bin_from_description(
-            {"H264": "rtph264depay ! h264parse ! avdec_h264 max-threads=1", "VP8": "rtpvp8depay ! vp8dec"}[self.codec], True)
+            {"H264": "rtph264depay ! h264parse ! avdec_h264 max-threads=1", "VP8": "rtpvp8depay ! vp8dec"}[self.codec], True
+        )
         self.pipeline.add(decode)
         decode.sync_state_with_parent()
         pad.link(decode.get_static_pad("sink"))

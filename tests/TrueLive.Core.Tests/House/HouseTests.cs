@@ -68,6 +68,14 @@ public sealed partial class HouseTests
                 .Select(l => $"{Path.GetRelativePath(Root, f)}: {l.Trim()}")));
 
     [Fact]
+    public void Lines_of_Python_are_at_most_140_characters_long() =>
+        None(new[] { "bench", "samples", "tests", "training", "worker" }
+            .SelectMany(folder => Directory.EnumerateFiles(Path.Combine(Root, folder), "*.py", SearchOption.AllDirectories))
+            .Where(f => !f.Contains("node_modules", StringComparison.Ordinal))
+            .SelectMany(f => File.ReadLines(f).Where(l => l.Length > 140 && Text().Replace(l, "").Length > 100)
+                .Select(l => $"{Path.GetRelativePath(Root, f)}: {l.Trim()}")));
+
+    [Fact]
     public void Program_is_at_most_40_lines() =>
         Assert.InRange(File.ReadLines(Path.Combine(Root, "src/TrueLive.Cli/Program.cs")).Count(), 1, 40);
 

@@ -15,7 +15,9 @@ from truelive_worker import Frame, Model, Prompt, Session, serve
 
 class Turbo(Model):
     def load(self, folder: Path) -> None:
-        self.pipe = AutoPipelineForImage2Image.from_pretrained(folder / "weights", torch_dtype=torch.float16, use_safetensors=True).to("cuda")
+        self.pipe = AutoPipelineForImage2Image.from_pretrained(folder / "weights", torch_dtype=torch.float16, use_safetensors=True).to(
+            "cuda"
+        )
         self.pipe.set_progress_bar_config(disable=True)
         self.pipe.safety_checker = None
 
@@ -41,8 +43,13 @@ class Stream(Session):
         # One step runs where steps * strength is 1 at least.
         strength = max(0.1, 0.6 * prompt.strength)
         made = pipe(
-            image=picture, prompt_embeds=self.embedding, strength=strength, num_inference_steps=int(numpy.ceil(1 / strength)), guidance_scale=0.0,
-            generator=torch.Generator("cuda").manual_seed(2), output_type="pt",
+            image=picture,
+            prompt_embeds=self.embedding,
+            strength=strength,
+            num_inference_steps=int(numpy.ceil(1 / strength)),
+            guidance_scale=0.0,
+            generator=torch.Generator("cuda").manual_seed(2),
+            output_type="pt",
         ).images[0]
         return (made.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
 
