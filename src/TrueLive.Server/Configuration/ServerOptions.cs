@@ -325,9 +325,9 @@ public sealed class ServerOptions
     [Range(800, 60_000)]
     public int WorkerSilenceMs { get; set; } = 1200;
 
-    /// <summary>Seconds that the sessions of a drained worker have to end by themselves.</summary>
+    /// <summary>Seconds after which a drained worker ends the sessions that could not be moved.</summary>
     [Category(OptionUse.Control)]
-    [Description("Seconds that the sessions of a worker have to end by themselves when it is drained; then the worker ends them.")]
+    [Description("Seconds after which a drained worker ends the sessions that could not be moved to another one.")]
     [Range(0, 100_000)]
     public int DrainSeconds { get; set; } = 300;
 
