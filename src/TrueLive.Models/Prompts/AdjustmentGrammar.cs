@@ -16,7 +16,7 @@ internal sealed class AdjustmentGrammar(PromptToken[] clause)
     public List<Adjustment> Found { get; } = [];
 
     /// <summary>Adjustments that the clause asks not to make.</summary>
-    public List<string> Refused { get; } = [];
+    public List<AdjustmentKind> Refused { get; } = [];
 
     /// <summary>The tokens that belong to no adjustment.</summary>
     public PromptToken[] Rest => [.. clause.Where((t, i) => !_taken[i] && t.Kind != PromptTokenKind.Amount)];
@@ -40,12 +40,15 @@ internal sealed class AdjustmentGrammar(PromptToken[] clause)
         while (first > from && around.Take(clause[first - 1], ahead: false))
             first--;
         var end = at + 1;
+        // "Warm light"
+        if (target.Form != AdjustmentForm.Noun && end < clause.Length && clause[end].Text is "light" or "lights")
+            end++;
         while (end < clause.Length && around.Take(clause[end], ahead: true))
             end++;
         if (around.Amount(target, IsAlone(first, end)) is not { } amount)
             return false;
         if (amount == 0)
-            Refused.Add(clause[at].Text);
+            Refused.Add(target.Kind);
         else
             Found.Add(new Adjustment(target.Kind, amount));
         Array.Fill(_taken, true, first, end - first);
@@ -62,11 +65,15 @@ internal sealed class AdjustmentGrammar(PromptToken[] clause)
     {
         private int _direction;
         private bool _too;
+        private bool _tooLittle;
         private bool _not;
         private bool _so;
         private bool _enough;
         private bool _little;
         private bool _more;
+        private bool _by;
+        private bool _down;
+        private bool _very;
         private float? _degree;
         private float? _share;
 
@@ -83,18 +90,20 @@ internal sealed class AdjustmentGrammar(PromptToken[] clause)
             if (token.Kind != PromptTokenKind.Word || (ahead && (word is "not" or "without" or "no" or "too" or "with" or "so" or "as"
                 or "like")))
                 return false;
+            var by = _by;
+            _by = ahead && (word is "by" || (by && word is "a"));
             if (word is "half")
-                (_direction, _degree) = (-1, 0.5f);
+                (_direction, _degree) = (by ? _direction : -1, 0.5f);
             else if (Up.Contains(word) && !(ahead && word != "up"))
                 (_direction, _more) = (1, word == "more");
             else if (Down.Contains(word) && !(ahead && word != "down"))
-                _direction = -1;
+                (_direction, _down) = (-1, ahead);
             else if (Degrees.TryGetValue(word, out var degree))
-                (_degree, _little) = (degree, word == "little");
+                (_degree, _little, _very) = (degree, word == "little", _very || (!ahead && Adverbs.Contains(word)));
             else if (Negators.Contains(word))
                 _not = true;
             else if (word is "too")
-                _too = true;
+                (_too, _tooLittle) = (true, _little);
             else if (word is "enough")
                 _enough = true;
             else if (word is "so" or "as" or "that")
@@ -110,7 +119,7 @@ internal sealed class AdjustmentGrammar(PromptToken[] clause)
             if (target.Form == AdjustmentForm.Noun)
                 return OfNoun(target, alone);
             var sign = target.Sign;
-            var asked = target.Form == AdjustmentForm.Request || alone || _direction != 0 || _share is not null;
+            var asked = target.Form == AdjustmentForm.Request || alone || _very || _direction != 0 || _share is not null;
             if (_enough)
                 return Scaled(sign, Usual);
             if (_too)
@@ -119,7 +128,8 @@ internal sealed class AdjustmentGrammar(PromptToken[] clause)
                 return target.Form == AdjustmentForm.Adjective || _so ? Scaled(-sign, _so || _degree is not null ? Small : Usual, _so) : 0;
             if (!asked)
                 return null;
-            return Scaled(_direction < 0 && !_more ? -sign : sign, Usual);
+            // "Less dark" is brighter, but "dim it down" is no brighter than "dim it".
+            return Scaled(_direction < 0 && !_more && !(_down && sign < 0) ? -sign : sign, Usual);
         }
 
         private float? OfNoun(AdjustmentWord target, bool alone)
@@ -127,7 +137,7 @@ internal sealed class AdjustmentGrammar(PromptToken[] clause)
             if (_not && _enough)
                 return Scaled(1, Usual);
             if (_too)
-                return Scaled(_little ? 1 : -1, Usual, ignoreDegree: true);
+                return Scaled(_tooLittle ? 1 : -1, Usual, ignoreDegree: true);
             if (_not)
                 return _direction > 0 ? 0
                     : _so ? Scaled(-1, Small, ignoreDegree: true)

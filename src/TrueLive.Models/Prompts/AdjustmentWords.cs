@@ -68,11 +68,14 @@ internal static class AdjustmentWords
         1: completely fully totally entirely twice double
         """);
 
+    /// <summary>Degrees that can only belong to the adjective behind them: "very dark ink" asks for more than "dark ink".</summary>
+    public static readonly FrozenSet<string> Adverbs = Set("very really extremely slightly somewhat");
+
     /// <summary>Words between a degree and its target, or around an adjustment, that ask for nothing themselves.</summary>
     public static readonly FrozenSet<string> Glue = Set("""
         a an the of it it's its is are be with make making made please in by to image picture video everything overall tones tone colours
         colors colour color can could would you i want turn get bring set go even just look looks me some this that so as all please put
-        let's now like lighting give out away crank dial pump
+        let's now like lighting give out away crank dial pump whole entire
         """);
 
     private static FrozenDictionary<string, AdjustmentWord> Read(string lines) => Lines(lines).SelectMany(l =>

@@ -31,6 +31,8 @@ internal static class ContentEdits
         horse tree trees hand hands head face skin clothes shoes pants trousers
         """);
 
+    private static readonly FrozenSet<string> Articles = AdjustmentWords.Set("a an the my");
+
     private static readonly FrozenSet<string> Weather = AdjustmentWords.Set("rain raining snow snowing fly dance smile explode burn move");
 
     private static readonly FrozenSet<string> Styles = AdjustmentWords.Set("""
@@ -48,10 +50,10 @@ internal static class ContentEdits
     ];
 
     /// <summary>
-    /// Whether a clause asks for a change of content. <paramref name="left"/> is then what it says of a style, as in "a beard, as a pencil
-    /// sketch".
+    /// Whether a clause asks for a change of content. <paramref name="left"/> is what it says of a style, as in "a beard, as a pencil
+    /// sketch"; where it describes things in a look that it names ("my dog in watercolour"), that look.
     /// </summary>
-    public static bool IsEdit(PromptToken[] clause, out PromptToken[] left)
+    public static bool IsEdit(PromptToken[] clause, Func<string, bool> isLook, out PromptToken[] left)
     {
         left = [];
         var words = clause.Where(t => t.Kind == PromptTokenKind.Word).ToArray();
@@ -61,8 +63,13 @@ internal static class ContentEdits
         var asked = words[at..].Select(w => w.Text).ToArray();
         if (asked.Length == 0)
             return false;
-        if (!IsCommand(asked) && !asked.Any(Scenes.Contains) && !asked.Any(w => Things.Contains(w) && !asked.Any(Styles.Contains)))
-            return false;
+        if (!IsCommand(asked) && !asked.Any(Scenes.Contains))
+        {
+            if (!asked.Any(Things.Contains) || asked.Any(Styles.Contains))
+                return false;
+            left = LookOf(words[at..], isLook);
+            return left.Length == 0;
+        }
         left = Tail(words[at..]);
         return true;
     }
@@ -71,7 +78,7 @@ internal static class ContentEdits
     {
         if (!Verbs.Contains(asked[0]) || asked.Length == 1)
             return false;
-        var rest = asked.SkipWhile((w, i) => i == 0 || w is "the" or "my" or "a" or "an" or "all").ToArray();
+        var rest = asked.SkipWhile((w, i) => i == 0 || Articles.Contains(w) || w is "all" or "whole" or "entire").ToArray();
         var whole = rest.Length == 0 || (asked[0] is not ("add" or "put" or "remove" or "hide" or "delete") && Whole.Contains(rest[0]));
         return asked[0] switch
         {
@@ -88,6 +95,24 @@ internal static class ContentEdits
     {
         var at = Array.FindLastIndex(words, w => w.Text is "as" or "in");
         return at > 0 && words[at..].Any(w => Styles.Contains(w.Text)) ? words[(at + 1)..] : [];
+    }
+
+    // The look at the start or behind a preposition, unless it describes a thing ("gold crown") or is not wanted.
+    private static PromptToken[] LookOf(PromptToken[] description, Func<string, bool> isLook)
+    {
+        var words = description.Where(w => !Articles.Contains(w.Text)).ToArray();
+        if (words.Any(w => AdjustmentWords.Negators.Contains(w.Text)))
+            return [];
+        for (var i = 0; i < words.Length; i++)
+        {
+            for (var end = words.Length; end > i && (i == 0 || words[i - 1].Text is "in" or "as" or "like"); end--)
+            {
+                if (isLook(string.Join(' ', words[i..end].Select(w => w.Text)))
+                    && (end == words.Length || !Things.Contains(words[end].Text)))
+                    return words[i..end];
+            }
+        }
+        return [];
     }
 
     /// <summary>Whether the words of a text contradict a look that is not named in it.</summary>

@@ -17,7 +17,18 @@ internal static class ForeignWords
     /// <summary>Whether a text is not in English.</summary>
     /// <param name="words">All of its words.</param>
     /// <param name="unknown">Those that the model does not know.</param>
-    public static bool Are(IReadOnlyList<string> words, IReadOnlyCollection<string> unknown) =>
-        words.Any(w => Small.Contains(w)) || unknown.Any(w => w.Any(c => char.IsLetter(c) && c > 'ɏ'))
-        || unknown.Count(w => w.Any(c => c > '\u007f')) * 2 >= Math.Max(1, words.Count);
+    /// <param name="named">Whether one of them names a look.</param>
+    public static bool Are(IReadOnlyList<string> words, IReadOnlyCollection<string> unknown, bool named) =>
+        HasSmall(words, unknown, named) || unknown.Any(w => w.Any(c => char.IsLetter(c) && c > 'ɏ'))
+        || unknown.Count(w => w.Any(c => char.IsLetter(c) && c > '\u007f')) * 2 >= Math.Max(1, words.Count);
+
+    // One small word may be part of the name of a person or an English word as well ("sin city").
+    private static bool HasSmall(IReadOnlyList<string> words, IReadOnlyCollection<string> unknown, bool named)
+    {
+        var small = words.Count(Small.Contains);
+        if (small == 0 || (small == 1 && named))
+            return false;
+        var strange = unknown.Count(w => !Small.Contains(w));
+        return words.Count - small - strange <= strange + 2 * (small - 1);
+    }
 }

@@ -38,21 +38,22 @@ internal sealed class PromptFindings(float[] weights)
     public List<string> NotLeftOut { get; } = [];
 
     /// <summary>Adjustments that are not wanted.</summary>
-    public List<string> Refused { get; } = [];
+    public List<AdjustmentKind> Refused { get; } = [];
 
     public ImmutableArray<Adjustment> Adjustments =>
         [.. _amounts.Where(a => a.Value != 0).Select(a => new Adjustment(a.Key, Math.Clamp(MathF.Round(a.Value, 3), -1, 1)))];
 
     /// <summary>Whether the prompt is served, be it by leaving the picture as it is.</summary>
-    public bool Understood => Looks || Kept || LeftOut.Count > 0 || Adjustments.Length > 0;
+    public bool Understood => Looks || Kept || LeftOut.Count > 0 || Refused.Count > 0 || Adjustments.Length > 0;
 
     public void Keep() => (Kept, Confidence) = (true, 1);
 
-    public void Add(List<Adjustment> found, float weight)
+    public void Add(List<Adjustment> found, List<AdjustmentKind> refused, float weight)
     {
+        Refused.AddRange(refused);
         foreach (var one in found)
             _amounts[one.Kind] = _amounts.GetValueOrDefault(one.Kind) + one.Amount * weight;
-        if (found.Count > 0)
+        if (found.Count + refused.Count > 0)
             Confidence = 1;
     }
 
@@ -67,7 +68,7 @@ internal sealed class PromptFindings(float[] weights)
         if (NotLeftOut.Count > 0)
             says.Add($"This model cannot leave this out: {string.Join(", ", NotLeftOut)}.");
         if (Refused.Count > 0)
-            says.Add($"Not made {string.Join(" or ", Refused)}.");
+            says.Add($"Not changed, as asked: {string.Join(", ", Refused.Distinct()).ToLowerInvariant()}.");
         if (Edit)
             says.Add("This model restyles the picture and cannot add or change things.");
         if (Emoji.Count > 0)

@@ -30,7 +30,7 @@ internal sealed partial class PromptReader(LookMatcher matcher)
     private static readonly FrozenSet<string> Colours = AdjustmentWords.Set("red green blue yellow orange brown black white gray grey");
 
     private static readonly FrozenSet<string> Keep = AdjustmentWords.Set(
-        "leave keep original unchanged untouched natural normal reset undo stop off clear none nothing");
+        "leave keep original unchanged untouched natural normal reset undo stop off clear none nothing disable switch");
 
     // Of prompts for other programs.
     private static readonly FrozenSet<string> Tags = new[]
@@ -60,7 +60,7 @@ internal sealed partial class PromptReader(LookMatcher matcher)
         var rest = new List<string>();
         var left = new HashSet<string>();
         var words = clauses.SelectMany(c => c).Where(t => t.Kind == PromptTokenKind.Word).Select(t => t.Text).ToArray();
-        if (ForeignWords.Are(words, [.. words.Where(w => !matcher.IsNamed(w) && !matcher.Knows(w))]))
+        if (ForeignWords.Are(words, [.. words.Where(w => !matcher.IsNamed(w) && !matcher.Knows(w))], words.Any(matcher.IsNamed)))
         {
             read.Foreign = true;
             return;
@@ -84,17 +84,24 @@ internal sealed partial class PromptReader(LookMatcher matcher)
         var grammar = new AdjustmentGrammar(clause).Read();
         var asked = grammar.Found.Count + grammar.Refused.Count > 0;
         var whole = asked && IsFilling(grammar.Rest);
-        if (!whole && ContentEdits.IsEdit(clause, out var style))
+        var words = Words(grammar.Rest).ToList();
+        var look = Trimmed(words);
+        var named = matcher.IsNamed(string.Join(' ', look)) || (look.Count > 0 && look.TrueForAll(matcher.IsNamed));
+        PromptToken[] style = [];
+        if (!whole && !named && !IsKept(words) && ContentEdits.IsEdit(clause, matcher.IsNamed, out style))
         {
             read.Edit = true;
             rest.AddRange(Words(style));
             return;
         }
-        read.Add(grammar.Found, weight);
-        read.Refused.AddRange(grammar.Refused);
+        read.Add(grammar.Found, grammar.Refused, weight);
         if (whole)
             return;
-        var words = Words(grammar.Rest).ToList();
+        if (named || style.Length > 0)
+        {
+            rest.AddRange(named ? look : Words(style));
+            return;
+        }
         var not = words.FindIndex(Negators.Contains);
         if (not < 0)
         {
@@ -129,7 +136,7 @@ internal sealed partial class PromptReader(LookMatcher matcher)
     private void Match(List<string> words, HashSet<string> left, float weight, PromptFindings read)
     {
         var text = string.Join(' ', words);
-        if (words.TrueForAll(w => Keep.Contains(w) || AdjustmentWords.Glue.Contains(w)) && words.Exists(Keep.Contains))
+        if (IsKept(words))
         {
             read.Keep();
             return;
@@ -161,6 +168,17 @@ internal sealed partial class PromptReader(LookMatcher matcher)
             && (!AdjustmentWords.Targets.TryGetValue(w, out var t) || t.Form != AdjustmentForm.Adjective));
         return others.Count < words.Count && (!matcher.Score(string.Join(' ', others), out var scores, [])
             || scores[look] < matcher.Known - 0.06);
+    }
+
+    // "Turn off the effect"
+    private static bool IsKept(List<string> words) => words.Exists(Keep.Contains)
+        && words.TrueForAll(w => Keep.Contains(w) || Nothing.Contains(w) || AdjustmentWords.Glue.Contains(w));
+
+    // Without what surrounds the name of a look in a plain request, as in "turn it into a pencil sketch please".
+    private static List<string> Trimmed(List<string> words)
+    {
+        var first = words.FindIndex(w => w is not "into" && !AdjustmentWords.Glue.Contains(w));
+        return first < 0 ? [] : words[first..(words.FindLastIndex(w => !AdjustmentWords.Glue.Contains(w)) + 1)];
     }
 
     private static bool IsFilling(PromptToken[] tokens) => tokens.All(t => t.Kind != PromptTokenKind.Word

@@ -60,7 +60,8 @@ internal readonly partial record struct PromptToken(PromptTokenKind Kind, string
     }
 
     // Words as LookMatcher reads them. Pictographs are surrogates or symbols, and may go on with joiners and selectors.
-    [GeneratedRegex(@"(?<amount>[+-]?\d{1,6}(?:[.,]\d{1,3})?)\s?(?:%|percent\b)|(?<amount>(?<!\w)[+-]\d{1,6})\b"
+    // Amounts are in ASCII digits, which are the ones that float.Parse reads; other digits are words.
+    [GeneratedRegex(@"(?<amount>[+-]?[0-9]{1,6}(?:[.,][0-9]{1,3})?)\s?(?:%|percent\b)|(?<amount>(?<!\w)[+-][0-9]{1,6})\b"
         + @"|(?<word>[^\W_]+(?:[-'][^\W_]+)*)|(?<emoji>[\p{Cs}\p{So}\u200d\ufe0f\u20e3]+)|(?<break>[,;.!?:/|\r\n])",
         RegexOptions.ExplicitCapture)]
     private static partial Regex Pattern();
