@@ -41,7 +41,7 @@ internal sealed class AdjustmentGrammar(PromptToken[] clause)
             first--;
         var end = at + 1;
         // "Warm light"
-        if (target.Form != AdjustmentForm.Noun && end < clause.Length && clause[end].Text is "light" or "lights")
+        if (target.Form != AdjustmentForm.Noun && end < clause.Length && clause[end].Text == "light")
             end++;
         while (end < clause.Length && around.Take(clause[end], ahead: true))
             end++;
@@ -109,7 +109,7 @@ internal sealed class AdjustmentGrammar(PromptToken[] clause)
             else if (word is "so" or "as" or "that")
                 _so = true;
             else
-                return Glue.Contains(word);
+                return Glue.Contains(word) || (ahead && word == "lights");
             return true;
         }
 

@@ -93,7 +93,7 @@ internal static class ContentEdits
     // "... as a pencil sketch", "... in watercolour style"
     private static PromptToken[] Tail(PromptToken[] words)
     {
-        var at = Array.FindLastIndex(words, w => w.Text is "as" or "in");
+        var at = Array.FindLastIndex(words, w => w.Text is "as" or "in" or "into");
         return at > 0 && words[at..].Any(w => Styles.Contains(w.Text)) ? words[(at + 1)..] : [];
     }
 

@@ -174,11 +174,14 @@ internal sealed partial class PromptReader(LookMatcher matcher)
     private static bool IsKept(List<string> words) => words.Exists(Keep.Contains)
         && words.TrueForAll(w => Keep.Contains(w) || Nothing.Contains(w) || AdjustmentWords.Glue.Contains(w));
 
-    // Without what surrounds the name of a look in a plain request, as in "turn it into a pencil sketch please".
+    // Without what surrounds the name of a look in a plain request, as in "turn it into ink please" or "make a sketch of my dog".
     private static List<string> Trimmed(List<string> words)
     {
         var first = words.FindIndex(w => w is not "into" && !AdjustmentWords.Glue.Contains(w));
-        return first < 0 ? [] : words[first..(words.FindLastIndex(w => !AdjustmentWords.Glue.Contains(w)) + 1)];
+        if (first < 0)
+            return [];
+        var of = words[0] is "make" or "give" ? words.IndexOf("of", first) : -1;
+        return words[first..(of < 0 ? words.FindLastIndex(w => !AdjustmentWords.Glue.Contains(w)) + 1 : of)];
     }
 
     private static bool IsFilling(PromptToken[] tokens) => tokens.All(t => t.Kind != PromptTokenKind.Word

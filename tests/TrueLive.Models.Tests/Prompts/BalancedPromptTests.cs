@@ -9,7 +9,7 @@ public sealed class BalancedPromptTests(LiveTiny tiny) : IClassFixture<LiveTiny>
     [Theory]
     [InlineData("balanced.tsv", 120, 0.95, 0.85)]
     [InlineData("unseen.tsv", 40, 0.95, 0.85)]
-    [InlineData("mended.tsv", 42, 1, 1)]
+    [InlineData("mended.tsv", 46, 1, 1)]
     public void Prompts_of_all_kinds_are_read_right_or_refused_honestly(string file, int count, double honest, double served)
     {
         var cases = PromptCase.Load(file);
