@@ -78,7 +78,7 @@ public sealed partial class LiveInput : IVideoSource, IAsyncDisposable
                 if (ShownTimes.Size(line) is { } size)
                     shown.Writer.TryWrite(new Shown(at, size.Width, size.Height, time.GetTimestamp()));
             },
-            lastLine: () => shown.Writer.TryComplete(), folder: sound?.Folder, writes: sound is not null, reach: reach);
+            lastLine: () => shown.Writer.TryComplete(), folder: sound?.Folder, writes: false, reach: reach);
         return new LiveInput(child, sound, shown, pool, time);
     }
 

@@ -10,14 +10,23 @@ internal sealed class SoundPort : IDisposable
 {
     private const string Name = "sound";
 
-    private readonly Socket _listener = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+    private readonly Socket _listener = Listener();
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("truelive-sound-");
     private readonly CancellationTokenSource _stop = new();
 
+    /// <exception cref="MediaMachineException">No socket can be had.</exception>
     public SoundPort(SoundHandler heard)
     {
-        _listener.Bind(new UnixDomainSocketEndPoint(Path.Combine(_folder.FullName, Name)));
-        _listener.Listen(1);
+        try
+        {
+            _listener.Bind(new UnixDomainSocketEndPoint(Path.Combine(_folder.FullName, Name)));
+            _listener.Listen(1);
+        }
+        catch (Exception error) when (error is SocketException or ArgumentException)
+        {
+            Dispose();
+            throw NotTaken(error);
+        }
         _ = HearAsync(new OggPackets(heard), _stop.Token);
     }
 
@@ -43,6 +52,21 @@ internal sealed class SoundPort : IDisposable
         _listener.Dispose();
         _folder.Delete(recursive: true);
     }
+
+    private static Socket Listener()
+    {
+        try
+        {
+            return new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        }
+        catch (SocketException error)
+        {
+            throw NotTaken(error);
+        }
+    }
+
+    private static MediaMachineException NotTaken(Exception error) =>
+        new($"The sound of a source cannot be taken: {error.Message}", (error as SocketException)?.NativeErrorCode ?? 0, error);
 
     private async Task HearAsync(OggPackets packets, CancellationToken stop)
     {

@@ -1,6 +1,6 @@
 namespace TrueLive.Probe.Requirements;
 
-/// <summary>The rules of a preset, changed by what somebody answered. A change only makes a requirement stricter.</summary>
+/// <summary>The rules of a preset, changed by what somebody answered. But for who watches, a change only makes it stricter.</summary>
 internal sealed class RequirementRules(IReadOnlyList<RequirementRule> preset)
 {
     private const string Ours = "our judgement";

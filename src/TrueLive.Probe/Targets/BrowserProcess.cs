@@ -57,11 +57,13 @@ internal sealed class BrowserProcess : IDisposable
             "--disable-backgrounding-occluded-windows", $"--user-data-dir={_profile}",
         })
             start.ArgumentList.Add(argument);
-        // A page's frames of other sites live in its own process, and it may reach the probe on this machine.
+        // A page's frames of other sites live in its own process, and its WebSocket may reach the probe on this machine. Whatever way it
+        // finds to a camera or microphone leads to ones that the browser draws itself.
         if (devTools)
         {
             foreach (var argument in new[] { "--remote-debugging-port=0", "--disable-site-isolation-trials",
-                "--disable-features=IsolateOrigins,site-per-process,LocalNetworkAccessChecks", "--window-size=1280,800" })
+                "--use-fake-device-for-media-stream",
+                "--disable-features=IsolateOrigins,site-per-process,LocalNetworkAccessChecksWebSockets", "--window-size=1280,800" })
                 start.ArgumentList.Add(argument);
         }
         if (withoutSandbox)
@@ -123,10 +125,17 @@ internal sealed class BrowserProcess : IDisposable
     // Pages have ended whole machines by taking all memory; a browser sets no limit of its own to all its processes together.
     private void Weigh(long megabytes)
     {
-        if (_process.HasExited || ProcessMemory.OfTree(_process.Id) >> 20 is var taken && taken <= megabytes)
-            return;
-        EndedBecause = $"the page took more than {megabytes} MB of memory, so the browser was ended; more is allowed with --megabytes";
-        _process.Kill(entireProcessTree: true);
+        try
+        {
+            if (_process.HasExited || ProcessMemory.OfTree(_process.Id) >> 20 is var taken && taken <= megabytes)
+                return;
+            EndedBecause = $"the page took more than {megabytes} MB of memory, so the browser was ended; more is allowed with --megabytes";
+            _process.Kill(entireProcessTree: true);
+        }
+        catch (Exception over) when (over is InvalidOperationException or Win32Exception or AggregateException)
+        {
+            // The browser ended or was disposed of meanwhile.
+        }
     }
 
     // Chromium's DownloadRestrictions: 3 refuses all.

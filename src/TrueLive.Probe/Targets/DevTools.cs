@@ -92,16 +92,21 @@ internal sealed class DevTools : IDisposable
         {
             while (true)
             {
-                var length = 0;
+                var (length, fits) = (0, true);
                 ValueWebSocketReceiveResult part;
                 do
                 {
                     part = await _socket.ReceiveAsync(buffer.AsMemory(length), CancellationToken.None).ConfigureAwait(false);
                     length += part.Count;
+                    if (length == buffer.Length && !part.EndOfMessage)
+                        (length, fits) = (0, false);
                 }
-                while (!part.EndOfMessage && length < buffer.Length);
-                if (part.MessageType == WebSocketMessageType.Close || !part.EndOfMessage)
+                while (!part.EndOfMessage);
+                if (part.MessageType == WebSocketMessageType.Close)
                     break;
+                // What is too long to be an answer was made so by the page.
+                if (!fits)
+                    continue;
                 using var message = JsonDocument.Parse(buffer.AsMemory(0, length));
                 if (message.RootElement.TryGetProperty("id", out var id) && _waiting.TryGetValue(id.GetInt32(), out var waiting))
                     waiting.TrySetResult(message.RootElement.Clone());

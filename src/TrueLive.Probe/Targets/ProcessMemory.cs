@@ -5,8 +5,10 @@ namespace TrueLive.Probe.Targets;
 /// <summary>The memory of a process and all below it, as the kernel counts it.</summary>
 internal static class ProcessMemory
 {
+    private static readonly string[] Counted = ["RssAnon:", "RssShmem:", "VmSwap:"];
+
     /// <summary>
-    /// Bytes that are theirs alone or shared in memory; files that they map do not count. Nothing where there is no /proc.
+    /// Bytes that are theirs alone or shared in memory, and what of it was swapped out; files that they map do not count. Nothing where there is no /proc.
     /// </summary>
     public static long OfTree(int root)
     {
@@ -42,7 +44,7 @@ internal static class ProcessMemory
             {
                 if (line.StartsWith("PPid:", StringComparison.Ordinal))
                     parent = (int)Number(line);
-                else if (line.StartsWith("RssAnon:", StringComparison.Ordinal) || line.StartsWith("RssShmem:", StringComparison.Ordinal))
+                else if (Counted.Any(name => line.StartsWith(name, StringComparison.Ordinal)))
                     kilobytes += Number(line);
             }
             return (parent, kilobytes << 10);

@@ -26,7 +26,7 @@ public sealed class SiteTarget : BrowserTarget
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
     private static readonly string[] Permissions = ["videoCapture", "audioCapture"];
-    private static readonly string[] Domains = ["Page.enable", "Inspector.enable", "Runtime.enable"];
+    private static readonly string[] Domains = ["Page.enable", "Inspector.enable"];
     private static readonly string[] Mouse = ["mouseMoved", "mousePressed", "mouseReleased"];
     private readonly Uri _address;
     private readonly SiteOptions _site;
@@ -47,8 +47,9 @@ public sealed class SiteTarget : BrowserTarget
     public override string Description =>
         $"page {Name}{(_site.Output is { } output ? $" {output}" : "")}{(OnDisplay ? " (as displayed)" : "")}";
 
-    // The query may hold a key.
-    private protected override string Name => _address.GetLeftPart(UriPartial.Path);
+    // The query may hold a key, and what stands before the host a password.
+    private protected override string Name =>
+        _address.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped);
 
     private protected override string Speaker => "the page";
 

@@ -1,5 +1,10 @@
 // What every measured page has in common: frames of the probe (a WebSocket on this machine) become a camera's track; the output goes back
 // in a small size, with the time at which the browser had decoded it or at which it expects it on the display.
+//
+// Kept before a measured page can put others in their place, since the measured times come from them.
+const now = performance.now.bind(performance);
+const onFrame = Function.prototype.call.bind(HTMLVideoElement.prototype.requestVideoFrameCallback);
+
 function bridge(address, heard) {
   const [width, height] = [160, 90];
   const socket = new WebSocket(address);
@@ -16,7 +21,7 @@ function bridge(address, heard) {
       // Stamped with the present time, as a camera's frames are: Chromium adapts stamps of another clock to its own, and drifts for seconds
       // meanwhile.
       const frame = new VideoFrame(new Uint8Array(data, 8), {
-        format: 'I420', codedWidth: head.getUint32(0, true), codedHeight: head.getUint32(4, true), timestamp: Math.round(performance.now() * 1000),
+        format: 'I420', codedWidth: head.getUint32(0, true), codedHeight: head.getUint32(4, true), timestamp: Math.round(now() * 1000),
       });
       // Frames that a slow consumer drops here count as the target's loss, not the probe's.
       await writer.write(frame);
@@ -28,20 +33,21 @@ function bridge(address, heard) {
     for (;;) {
       const { value: frame, done } = await reader.read();
       if (done) return;
-      give(frame, performance.now());
+      give(frame, now());
       frame.close();
     }
   }
 
   // A video element outside the page is never drawn on the display, and its times would mean nothing.
-  function watch(video) {
+  // A page without a script may play its answer as clips, one after the other in the same element.
+  function watch(video, ends = true) {
     if (!video.isConnected) document.body.append(video);
-    video.addEventListener('ended', () => tell({ ended: 'the output video ended' }));
-    const shown = (now, { presentationTime, expectedDisplayTime }) => {
-      video.requestVideoFrameCallback(shown);
+    if (ends) video.addEventListener('ended', () => tell({ ended: 'the output video ended' }));
+    const shown = (_, { presentationTime, expectedDisplayTime }) => {
+      onFrame(video, shown);
       give(video, Math.max(presentationTime, expectedDisplayTime));
     };
-    video.requestVideoFrameCallback(shown);
+    onFrame(video, shown);
   }
 
   const canvas = new OffscreenCanvas(width, height);
@@ -52,7 +58,7 @@ function bridge(address, heard) {
 
   // A message is the time at which the picture is seen, the time now (which may be earlier), and the picture.
   function give(image, seen, onlyNew = false) {
-    const now = performance.now();
+    const sent = now();
     context.drawImage(image, 0, 0, width, height);
     const rgba = context.getImageData(0, 0, width, height).data;
     if (onlyNew) {
@@ -63,7 +69,7 @@ function bridge(address, heard) {
     const message = new ArrayBuffer(16 + width * height * 3 / 2);
     const head = new DataView(message);
     head.setFloat64(0, seen, true);
-    head.setFloat64(8, now, true);
+    head.setFloat64(8, sent, true);
     toI420(rgba, new Uint8Array(message, 16));
     socket.send(message);
   }

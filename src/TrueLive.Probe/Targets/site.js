@@ -31,6 +31,7 @@
     if (wanted.audio) stream.addTrack(new AudioContext().createMediaStreamDestination().stream.getAudioTracks()[0]);
     return stream;
   };
+  for (const old of ['getUserMedia', 'webkitGetUserMedia']) delete Navigator.prototype[old];
   MediaDevices.prototype.enumerateDevices = async () => ['videoinput', 'audioinput'].map(kind => {
     const device = { deviceId: 'truelive', groupId: 'truelive', kind, label: 'TrueLive probe' };
     return { ...device, toJSON: () => device };
@@ -42,6 +43,9 @@
     const clone = track.clone.bind(track);
     return Object.assign(track, { applyConstraints: async () => {}, clone: () => camera(clone()) });
   }
+
+  // Tracks that Chromium clones itself would not be known as the camera's.
+  MediaStream.prototype.clone = function () { return new MediaStream(this.getTracks().map(track => track.clone())); };
 
   // Questions would stop the page, and a window before it would stop its pictures.
   Object.assign(window, {
@@ -74,7 +78,7 @@
       if (!next) continue;
       if (!shown) made.tell({ connected: true, prompts: Boolean(field), display: next instanceof HTMLVideoElement });
       shown = next;
-      if (next instanceof HTMLVideoElement) made.watch(next);
+      if (next instanceof HTMLVideoElement) made.watch(next, false);
       else if (next instanceof HTMLCanvasElement) made.read(next.captureStream().getVideoTracks()[0]).catch(made.fail);
       else draw(made, next);
     }
@@ -84,7 +88,7 @@
   function draw(made, image) {
     if (!image.isConnected) return;
     requestAnimationFrame(() => draw(made, image));
-    made.give(image, performance.now(), true);
+    made.give(image, now(), true);
   }
 
   function ask(text) {
@@ -111,12 +115,12 @@
       const { x, y, width, height } = target.getBoundingClientRect();
       return { x: x + width / 2, y: y + height / 2 };
     },
-    look: () => ({
+    look: () => JSON.parse(JSON.stringify({
       status: performance.getEntriesByType('navigation')[0]?.responseStatus ?? 0,
       login: all('input[type=password]').some(visible),
       pictures: all('video, canvas').slice(0, 10).map(e => `${e.localName}${e.id && `#${e.id}`}${isCamera(e) ? ' (the camera itself)'
         : hasPicture(e) ? ` (${e.clientWidth}x${e.clientHeight})` : ' (no picture)'}`.slice(0, 80)).join(', '),
       frames: all('iframe').map(e => e.src).filter(Boolean).slice(0, 3).join(', ').slice(0, 300),
-    }),
+    }, (_, value) => (typeof value === 'string' ? value.toWellFormed() : value))),
   } });
 })();

@@ -21,6 +21,9 @@ internal readonly record struct CodedPacket(byte[] Buffer, int Length, bool IsSo
 /// </summary>
 internal sealed class OutputQueue(int bitrate, TimeSpan keyInterval, TimeProvider time) : PictureReceiver
 {
+    // Two seconds of pictures and sound are some 220 packets; a sender of sound may send any number.
+    private const int MostWaiting = 1000;
+
     /// <summary>Longest time that a coded picture waits.</summary>
     public static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(2);
 
@@ -71,7 +74,7 @@ internal sealed class OutputQueue(int bitrate, TimeSpan keyInterval, TimeProvide
     public override void SendAudio(ReadOnlySpan<byte> opus, uint rtpTime, long sequence, long arrived)
     {
         var now = time.GetTimestamp();
-        if (!_open || _needsKey || IsLate(now))
+        if (!_open || _needsKey || _waiting.Reader.Count >= MostWaiting || IsLate(now))
             return;
         var buffer = ArrayPool<byte>.Shared.Rent(opus.Length);
         opus.CopyTo(buffer);

@@ -135,20 +135,14 @@ export class Session extends EventTarget {
     }
   }
 
-  // A handshake that fails on a path that works is tried once more, in the same session, before another transport is.
+  // A handshake that fails on a path that works is tried once more before another transport is.
   async #open(way, request) {
     try {
       return await way.open(this.source, request);
-    } catch (first) {
-      if (!first.answered) throw first;
-      const { token, connection, abandon } = first;
-      try {
-        return await way.open(this.source, { ...request, token, connection });
-      } catch (error) {
-        // A session that never opened ends with its only connection.
-        if (error.kind === 'gone') return way.open(this.source, { ...request, token: null, connection: null });
-        throw Object.assign(error, { abandon: error.abandon ?? abandon });
-      }
+    } catch (error) {
+      if (!error.answered) throw error;
+      await error.abandon?.();
+      return way.open(this.source, request);
     }
   }
 

@@ -3,6 +3,8 @@ import { Control, Refused, wordsOf } from './control.js';
 import { at } from './dom.js';
 import { Window } from './stats.js';
 
+const connects = (peer) => ['connected', 'completed'].includes(peer.iceConnectionState);
+
 /**
  * A live session over WebRTC: the camera goes up and the made picture comes down in one peer connection (WHIP, RFC 9725), commands and the
  * trace of every frame over its data channel. Events: `shown` with the time for each picture, `frame` {trace, capturedAt, displayedAt} when
@@ -133,40 +135,39 @@ export class WebRtcTransport extends EventTarget {
     this.#location = response.headers.get('Location');
     this.#token = response.headers.get('X-TrueLive-Token');
     this.#number = response.headers.get('X-TrueLive-Connection');
-    const ready = new Promise((resolve, reject) => {
-      const late = () => reject(new Refused({ kind: 'network', words: 'The media port of the server did not answer over UDP or TCP.' }));
-      // Once the port has answered, wait longer: on a busy machine keys and codecs take time.
-      let limit = setTimeout(
-        () => (['connected', 'completed'].includes(peer.iceConnectionState) ? (limit = setTimeout(late, 4 * timeout)) : late()),
-        timeout,
-      );
-      this.control.addEventListener(
-        'session',
-        ({ detail }) => {
-          clearTimeout(limit);
-          this.session = detail;
-          resolve();
-        },
-        { once: true },
-      );
-      let answered = false;
-      peer.oniceconnectionstatechange = () => (answered ||= peer.iceConnectionState === 'connected');
-      peer.onconnectionstatechange = () => {
-        if (peer.connectionState === 'failed') {
-          clearTimeout(limit);
-          const words = answered
-            ? `The media port of the server answered, but the connection failed${this.#fault}.`
-            : 'The media port of the server is blocked.';
-          reject(Object.assign(new Refused({ kind: 'network', words }), { answered }));
-          this.#lost('The connection to the server broke.');
-        }
-      };
-    });
+    const { promise: ready, resolve, reject } = Promise.withResolvers();
+    let reached = false;
+    peer.oniceconnectionstatechange = () => (reached ||= connects(peer));
+    const fail = () => {
+      clearTimeout(limit);
+      const words = reached
+        ? `The media port of the server answered, but the connection failed${this.#fault}.`
+        : 'The media port of the server is blocked.';
+      reject(Object.assign(new Refused({ kind: 'network', words }), { answered: reached }));
+      this.#lost('The connection to the server broke.');
+    };
+    const late = () => reject(new Refused({ kind: 'network', words: 'The media port of the server did not answer over UDP or TCP.' }));
+    // Once the port has answered, wait longer: on a busy machine keys and codecs take time.
+    let limit = setTimeout(() => (connects(peer) ? (limit = setTimeout(late, 4 * timeout)) : reached ? fail() : late()), timeout);
+    this.control.addEventListener(
+      'session',
+      ({ detail }) => {
+        clearTimeout(limit);
+        this.session = detail;
+        resolve();
+      },
+      { once: true },
+    );
+    peer.onconnectionstatechange = () => peer.connectionState === 'failed' && fail();
     channel.onclose = () => this.#lost('The server closed the connection.');
     await peer.setRemoteDescription({ type: 'answer', sdp: await response.text() });
     const dtls = video.sender.transport;
-    if (dtls) dtls.onerror = ({ error }) => (this.#fault = ` (${[error.errorDetail, error.message].filter(Boolean).join(': ')})`);
+    dtls.onerror = ({ error }) => (this.#fault = ` (${[error.errorDetail, error.message].filter(Boolean).join(': ')})`);
+    // Chromium does not always say of the connection what it says of its handshake.
+    dtls.onstatechange = () => ['failed', 'closed'].includes(dtls.state) && fail();
+    dtls.onstatechange();
     await ready;
+    dtls.onstatechange = null;
   }
 
   #lost(words) {

@@ -97,7 +97,8 @@ internal sealed partial class WebRtcClient : IDisposable
             var reason = error is IOException ? error.Message : null;
             if (reason is not null)
                 LogNeverOpened(_logger, hosted.Session.Id, reason);
-            if (newSession && hosted.Session.State == SessionState.Created)
+            // A newer connection may have been admitted to it meanwhile.
+            if (newSession && hosted.Session.State == SessionState.Created && hosted.LastNumber == _admitted.Number)
                 _registry.End(hosted, EndCause.ReceiveClient, reason);
             return;
         }
