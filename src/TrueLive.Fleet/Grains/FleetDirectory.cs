@@ -89,6 +89,8 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
         var silent = time.GetElapsedTime(seat.HeardAt);
         // Its new worker does not know it yet: a report that is on its way must not end it.
         (seat.Before, seat.Confirmed, seat.MadeAt, seat.Since) = (seat.Holder, false, null, time.GetTimestamp());
+        // It does not go where it was being moved to.
+        _moving.Remove(seat);
         Move(session, seat, HolderOf(worker));
         _counts = _counts with { Restored = _counts.Restored + 1 };
         return new TakenPlace(worker.Linked, 0, "", choice.Capacity, choice.Running, last, silent.TotalMilliseconds);
