@@ -84,7 +84,7 @@ public sealed class MovedSessionRegistryTests : IAsyncDisposable
         public async ValueTask<VideoFrame?> ReadAsync(CancellationToken cancel)
         {
             if (_sent)
-                await Task.Delay(Timeout.Infinite, cancel);
+                await new TaskCompletionSource().Task.WaitAsync(cancel);
             _sent = true;
             return Frames.Rent(64, 64);
         }
