@@ -21,12 +21,16 @@ public sealed partial class FleetDirectoryTests
         // It is there before the directory knows, and nobody ends it.
         Assert.Empty(Hear("b", Session("u"), Session("s")).Heard.End);
         Assert.Equal("a", _fleet.Find("s").Worker!.Name);
-        _fleet.EndMove("s", "b", arrived: true);
+        Assert.True(_fleet.EndMove("s", "b", arrived: true));
         Assert.Equal("b", _fleet.Find("s").Worker!.Name);
-        Assert.Equal("s", Assert.Single(Hear("a", Session("s"), Session("t")).Heard.End).Session);
+        // Whoever moves it tells the old worker in a moment; only when that fails does the directory.
+        Assert.Empty(Hear("a", Session("s"), Session("t")).Heard.End);
+        Assert.Equal(0, _fleet.View().Counts.Fenced);
         // A report that was on its way does not name it yet.
         Hear("b", Session("u"));
         Assert.Equal("b", _fleet.Find("s").Worker!.Name);
+        Go(TimeSpan.FromSeconds(5), () => Hear("b", Session("u"), Session("s")));
+        Assert.Equal("s", Assert.Single(Hear("a", Session("s"), Session("t")).Heard.End).Session);
     }
 
     [Fact]

@@ -14,6 +14,9 @@ internal sealed partial class FleetDirectory
     // Each attempt may stop the session for a moment.
     private static readonly TimeSpan Rest = TimeSpan.FromSeconds(10);
 
+    // The worker that a session has left is told so by whoever moves it, and its reports name it until then.
+    private static readonly TimeSpan LeaveTime = TimeSpan.FromSeconds(5);
+
     private readonly HashSet<Seat> _moving = [];
 
     /// <summary>
@@ -52,6 +55,7 @@ internal sealed partial class FleetDirectory
             (seat.StuckAt, seat.TriedAt) = (seat.NextAt, now);
             return true;
         }
+        seat.Left = seat.Holder;
         Move(session, seat, seat.Next);
         // A report of its new worker that is on its way does not name it yet.
         (seat.Confirmed, seat.Before, seat.StuckAt, seat.Since, seat.HeardAt, seat.MadeAt) = (false, null, null, now, now, now);
@@ -60,6 +64,8 @@ internal sealed partial class FleetDirectory
     }
 
     private IEnumerable<SessionAsk> ComingTo(Worker worker) => _moving.Where(s => s.Next == HolderOf(worker)).Select(s => s.Ask);
+
+    private bool Leaves(Seat seat, Worker worker) => seat.Left == HolderOf(worker) && time.GetElapsedTime(seat.Since) < LeaveTime;
 
     // Once its time is up it is moved in cases in which it was not before.
     private bool Rests(Seat seat, long drained) => seat.TriedAt is { } tried && time.GetElapsedTime(tried) is var ago && ago < Rest

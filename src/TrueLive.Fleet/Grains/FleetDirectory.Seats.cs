@@ -120,6 +120,9 @@ internal sealed partial class FleetDirectory
         /// <summary>When the last move of it for which there was room came to nothing.</summary>
         public long? TriedAt { get; set; }
 
+        /// <summary>Who had it before it was moved.</summary>
+        public (string Worker, string Run)? Left { get; set; }
+
         /// <summary>Who had it, while it is being placed anew.</summary>
         public (string Worker, string Run)? Before { get; set; }
     }
