@@ -23,6 +23,9 @@ internal sealed class HoldingModel(FramePool pool, Chunk chunk, params LookInfo[
     /// <summary>Called before each step with the frames inside.</summary>
     public Action<int>? OnStep { get; set; }
 
+    /// <summary>When set, no session's memory can be copied.</summary>
+    public Exception? CaptureFails { get; set; }
+
     /// <summary>Steps of all sessions.</summary>
     public long Stepped;
 
@@ -69,6 +72,8 @@ internal sealed class HoldingModel(FramePool pool, Chunk chunk, params LookInfo[
 
         public ModelState Capture()
         {
+            if (owner.CaptureFails is { } error)
+                throw error;
             using var bytes = new MemoryStream();
             using var to = new BinaryWriter(bytes);
             to.Write(_steps);

@@ -7,7 +7,7 @@ using TrueLive.Server.Live.Sessions;
 namespace TrueLive.Fleet.Tests;
 
 /// <summary>Which worker has which session, over losses and returns, in virtual time.</summary>
-public sealed class FleetDirectoryTests
+public sealed partial class FleetDirectoryTests
 {
     private static readonly TimeSpan Beat = TimeSpan.FromMilliseconds(400);
     private static readonly SessionAsk Any = new(null, null);
@@ -162,49 +162,6 @@ public sealed class FleetDirectoryTests
         _fleet.Drain("a", false);
         Assert.False(Hear("a").Heard.Draining);
         Take("t", "a");
-    }
-
-    [Fact]
-    public void A_session_of_a_drained_worker_moves_to_where_a_place_is_kept_for_it_and_is_at_one_worker_at_each_moment()
-    {
-        Hear("a", Session("s"), Session("t"));
-        Hear("b", Session("u"));
-        Assert.Null(_fleet.BeginMove("s", "a", []));
-        _fleet.Drain("a", true);
-        var move = _fleet.BeginMove("s", "a", [])!;
-        Assert.Equal(("b", "s", false), (move.To.Name, move.Session.Id, move.Now));
-        // One at a time, and the place is taken.
-        Assert.Null(_fleet.BeginMove("s", "a", []));
-        Assert.Null(_fleet.BeginMove("t", "a", []));
-        Assert.Equal(503, _fleet.Place("v", Any, []).Status);
-        // It is there before the directory knows, and nobody ends it.
-        Assert.Empty(Hear("b", Session("u"), Session("s")).Heard.End);
-        Assert.Equal("a", _fleet.Find("s").Worker!.Name);
-        _fleet.EndMove("s", "b", arrived: true);
-        Assert.Equal("b", _fleet.Find("s").Worker!.Name);
-        Assert.Equal("s", Assert.Single(Hear("a", Session("s"), Session("t")).Heard.End).Session);
-        // A report that was on its way does not name it yet.
-        Hear("b", Session("u"));
-        Assert.Equal("b", _fleet.Find("s").Worker!.Name);
-    }
-
-    [Fact]
-    public void A_move_that_came_to_nothing_leaves_the_session_where_it_is_and_gives_its_place_back()
-    {
-        Hear("a", Session("s"), Session("t"));
-        Hear("b", Session("u"));
-        _fleet.Drain("a", true);
-        Assert.Equal("b", _fleet.BeginMove("s", "a", [])!.To.Name);
-        _fleet.EndMove("s", "b", arrived: false);
-        Assert.Equal("a", _fleet.Find("s").Worker!.Name);
-        Assert.Null(_fleet.BeginMove("s", "a", ["b"]));
-        // The control node that moves it is lost: another one may, after a while.
-        Assert.NotNull(_fleet.BeginMove("t", "a", []));
-        Silence(() => { Hear("a", Session("s"), Session("t")); Hear("b", Session("u")); });
-        Assert.Null(_fleet.BeginMove("s", "a", []));
-        for (var i = 0; i < 80; i++)
-            Wait(() => { Hear("a", Session("s"), Session("t")); Hear("b", Session("u")); });
-        Assert.True(_fleet.BeginMove("s", "a", [])!.Now);
     }
 
     [Fact]

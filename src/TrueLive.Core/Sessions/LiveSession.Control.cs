@@ -149,7 +149,7 @@ public sealed partial class LiveSession
     }
 
     private string? Closed => _state == SessionState.Ended ? "The session has ended."
-        : _held ? "The session moves to another machine. Send this again in a second." : null;
+        : IsHeld ? "The session moves to another machine. Send this again in a second." : null;
 
     private SessionState Connected => _settings.Paused ? SessionState.Paused : SessionState.Live;
 

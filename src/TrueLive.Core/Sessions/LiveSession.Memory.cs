@@ -17,36 +17,54 @@ public sealed partial class LiveSession
 
     // One step at a time, or the copy of the memory. Only a move waits for it.
     private readonly SemaphoreSlim _stepping = new(1, 1);
-    private volatile bool _held;
+    // Whose hold it is: one that waits for the step or copies may find that it was given up, and that another has begun.
+    private volatile object? _hold;
+    private bool _turnIsHeld;
     private SessionEnd? _moved;
 
     /// <summary>It is held for a move.</summary>
-    public bool IsHeld => _held;
+    public bool IsHeld => _hold is not null;
 
     /// <summary>
     /// Makes no more pictures and takes no more commands, from between two steps on, and copies what another machine needs to go on.
     /// Whoever holds it calls <see cref="Resume"/> or ends the connection.
     /// </summary>
-    /// <exception cref="InvalidOperationException">It is held already, or has ended.</exception>
+    /// <exception cref="InvalidOperationException">It is held already, was told to go on meanwhile, or has ended.</exception>
     public async Task<SessionMemory> HoldAsync(CancellationToken cancel)
     {
+        var hold = new object();
         lock (_control)
         {
             if (Closed is { } reason)
                 throw new InvalidOperationException(reason);
-            _held = true;
+            _hold = hold;
         }
+        var hasTurn = false;
         try
         {
             await _stepping.WaitAsync(cancel).ConfigureAwait(false);
+            hasTurn = true;
+            var ((next, latest), heard) = (_timeline.Position, HeardAt);
+            var memory = new SessionMemory(Copy(), next, latest, heard == 0 ? TimeSpan.Zero : _time.GetElapsedTime(heard));
+            lock (_control)
+            {
+                if (_hold != hold || _state == SessionState.Ended)
+                    throw new InvalidOperationException("The session was told to go on, or has ended.");
+                _turnIsHeld = true;
+            }
+            return memory;
         }
         catch
         {
-            _held = false;
+            lock (_control)
+            {
+                if (_hold == hold)
+                    _hold = null;
+            }
+            if (hasTurn)
+                _stepping.Release();
             throw;
         }
-        var ((next, latest), heard) = (_timeline.Position, HeardAt);
-        return new SessionMemory(Copy(), next, latest, heard == 0 ? TimeSpan.Zero : _time.GetElapsedTime(heard));
     }
 
     /// <summary>Goes on after <see cref="HoldAsync"/>, as if nothing had been.</summary>
@@ -54,9 +72,12 @@ public sealed partial class LiveSession
     {
         lock (_control)
         {
-            if (!_held || _state == SessionState.Ended)
+            if (_hold is null || _state == SessionState.Ended)
                 return;
-            _held = false;
+            _hold = null;
+            if (!_turnIsHeld)
+                return;
+            _turnIsHeld = false;
             _stepping.Release();
         }
     }

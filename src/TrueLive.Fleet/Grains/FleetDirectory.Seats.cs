@@ -41,6 +41,7 @@ internal sealed partial class FleetDirectory
     {
         Leave(id, seat);
         _seats.Remove(id);
+        _moving.Remove(seat);
     }
 
     private void Leave(string id, Seat seat)
@@ -54,6 +55,7 @@ internal sealed partial class FleetDirectory
         if (_forgot is { } at && time.GetElapsedTime(at) < ForgetEvery)
             return;
         _forgot = time.GetTimestamp();
+        _moving.RemoveWhere(s => time.GetElapsedTime(s.NextAt) > MoveTime);
         foreach (var (id, seat) in _seats.Where(s => IsOver(s.Value)).ToList())
             Remove(id, seat);
         foreach (var (name, worker) in _workers.Where(w => IsLost(w.Value) && time.GetElapsedTime(w.Value.HeardAt) > WorkerTime).ToList())
@@ -112,8 +114,14 @@ internal sealed partial class FleetDirectory
         /// <summary>Since when.</summary>
         public long NextAt { get; set; }
 
-        /// <summary>When a move of it came to nothing last.</summary>
+        /// <summary>When the last move of it that came to nothing began.</summary>
         public long? StuckAt { get; set; }
+
+        /// <summary>When the last move of it for which there was room came to nothing.</summary>
+        public long? TriedAt { get; set; }
+
+        /// <summary>Who had it before it was moved.</summary>
+        public (string Worker, string Run)? Left { get; set; }
 
         /// <summary>Who had it, while it is being placed anew.</summary>
         public (string Worker, string Run)? Before { get; set; }

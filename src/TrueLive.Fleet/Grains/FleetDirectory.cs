@@ -88,7 +88,9 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
         var worker = _workers[name];
         var silent = time.GetElapsedTime(seat.HeardAt);
         // Its new worker does not know it yet: a report that is on its way must not end it.
-        (seat.Before, seat.Confirmed, seat.MadeAt, seat.Since) = (seat.Holder, false, null, time.GetTimestamp());
+        (seat.Before, seat.Left, seat.Confirmed, seat.MadeAt, seat.Since) = (seat.Holder, null, false, null, time.GetTimestamp());
+        // It does not go where it was being moved to.
+        _moving.Remove(seat);
         Move(session, seat, HolderOf(worker));
         _counts = _counts with { Restored = _counts.Restored + 1 };
         return new TakenPlace(worker.Linked, 0, "", choice.Capacity, choice.Running, last, silent.TotalMilliseconds);
@@ -174,8 +176,8 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
             var ask = new SessionAsk(session.Model, session.Size);
             if (!_seats.TryGetValue(session.Id, out var seat))
                 seat = Take(session.Id, worker, ask);
-            // It has just arrived, and whoever moves it says so in a moment.
-            if (seat.Next == HolderOf(worker) && _moving.Contains(seat))
+            // It has just arrived or is about to leave, and whoever moves it says so in a moment.
+            if ((seat.Next == HolderOf(worker) && _moving.Contains(seat)) || (seat.Holder != HolderOf(worker) && Leaves(seat, worker)))
                 continue;
             if (seat.Holder != HolderOf(worker))
             {

@@ -26,7 +26,7 @@ internal interface IFleetGrain : IGrainWithIntegerKey
 
     Task<SessionMove?> BeginMoveAsync(string session, string from, string[] except);
 
-    Task EndMoveAsync(string session, string to, bool arrived);
+    Task<bool> EndMoveAsync(string session, string to, bool arrived);
 
     Task<LinkedWorker[]> LivingAsync();
 
@@ -90,11 +90,8 @@ internal sealed class FleetGrain(ServerOptions options, TimeProvider time) : Gra
     public Task<SessionMove?> BeginMoveAsync(string session, string from, string[] except) =>
         Task.FromResult(_directory.BeginMove(session, from, except));
 
-    public Task EndMoveAsync(string session, string to, bool arrived)
-    {
-        _directory.EndMove(session, to, arrived);
-        return Task.CompletedTask;
-    }
+    public Task<bool> EndMoveAsync(string session, string to, bool arrived) =>
+        Task.FromResult(_directory.EndMove(session, to, arrived));
 
     public Task<LinkedWorker[]> LivingAsync() => Task.FromResult(_directory.Living().ToArray());
 

@@ -19,7 +19,7 @@ internal sealed partial class SessionMover(IGrainFactory grains, WorkerRoutes ro
 {
     private const int Attempts = 3;
 
-    // The old worker goes on by itself after twenty seconds.
+    // Of each request. The old worker goes on by itself when it has heard nothing for longer than all of them take.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     private readonly ConcurrentDictionary<(string Name, string Run), bool> _busy = new();
@@ -61,25 +61,41 @@ internal sealed partial class SessionMover(IGrainFactory grains, WorkerRoutes ro
         {
             if (await Fleet.BeginMoveAsync(session, from.Name, [.. refusals]).ConfigureAwait(false) is not { } move)
                 return;
-            var arrived = false;
+            var (held, arrived) = (false, false);
             try
             {
                 // Loading a model may take long, and is done while the session still runs where it is.
-                var ready = await PrepareAsync(move).ConfigureAwait(false);
-                if (!ready)
+                if (!await PrepareAsync(move).ConfigureAwait(false))
                 {
                     refusals.Add(move.To.Name);
                     continue;
                 }
-                arrived = await CarryAsync(from, move, ended).ConfigureAwait(false);
+                // Until the old worker says otherwise.
+                held = true;
+                (held, arrived) = await CarryAsync(from, move, ended).ConfigureAwait(false);
             }
             finally
             {
-                await Fleet.EndMoveAsync(session, move.To.Name, arrived).ConfigureAwait(false);
+                await CloseAsync(from, move, held, arrived).ConfigureAwait(false);
             }
-            if (arrived)
-                await SendAsync(HttpMethod.Delete, from, session, "", null, ended).ConfigureAwait(false);
             return;
+        }
+    }
+
+    // Also when the link or this node ends: the session stands still on the old worker until it is told. It ends there only when the
+    // directory knows that it is elsewhere; of two workers that have it, the next reports end one.
+    private async Task CloseAsync(LinkedWorker from, SessionMove move, bool held, bool arrived)
+    {
+        var taken = false;
+        try
+        {
+            taken = await Fleet.EndMoveAsync(move.Session.Id, move.To.Name, arrived).ConfigureAwait(false) && arrived;
+        }
+        finally
+        {
+            if (held)
+                await SendAsync(taken ? HttpMethod.Delete : HttpMethod.Patch, from, move.Session.Id, "", null, CancellationToken.None)
+                    .ConfigureAwait(false);
         }
     }
 
@@ -87,22 +103,18 @@ internal sealed partial class SessionMover(IGrainFactory grains, WorkerRoutes ro
         && (await node.PlaceAsync(move.To.Name, new Place(0, move.Session.Id, move.Session.Model, move.Session.Size, null, 0))
             .ConfigureAwait(false)).Status == 0;
 
-    private async Task<bool> CarryAsync(LinkedWorker from, SessionMove move, CancellationToken ended)
+    private async Task<(bool Held, bool Arrived)> CarryAsync(LinkedWorker from, SessionMove move, CancellationToken ended)
     {
         var id = move.Session.Id;
         var stopped = time.GetTimestamp();
         var (status, parcel) = await SendAsync(HttpMethod.Post, from, id, move.Now ? "?now=true" : "", null, ended).ConfigureAwait(false);
         if (status != HttpStatusCode.OK)
-            return false;
+            return (status is not (HttpStatusCode.Conflict or HttpStatusCode.NotFound), false);
         var silent = time.GetElapsedTime(stopped).TotalMilliseconds.ToString("0.###", CultureInfo.InvariantCulture);
         (status, _) = await SendAsync(HttpMethod.Put, move.To, id, $"?silentMs={silent}", parcel, ended).ConfigureAwait(false);
         if (status == HttpStatusCode.NoContent)
-        {
             LogMoved(id, from.Name, move.To.Name, parcel.Length);
-            return true;
-        }
-        await SendAsync(HttpMethod.Patch, from, id, "", null, ended).ConfigureAwait(false);
-        return false;
+        return (true, status == HttpStatusCode.NoContent);
     }
 
     // Null for a worker that does not answer in time, or sends more than a session is.

@@ -3,6 +3,7 @@ using TrueLive.Server.Access;
 using TrueLive.Server.Fleet;
 using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Resources;
+using TrueLive.Server.Streams;
 
 namespace TrueLive.Server.Http;
 
@@ -18,19 +19,26 @@ internal static class MoveEndpoints
         move.MapPost("", HandOutAsync);
         move.MapPut("", TakeInAsync);
         move.MapDelete("", (string id, HttpRequest http, FleetTickets tickets, SessionRegistry registry) =>
-            Held(id, http, tickets, registry, registry.Depart));
+            Held(id, http, tickets, registry, held: false, registry.Depart));
         move.MapPatch("", (string id, HttpRequest http, FleetTickets tickets, SessionRegistry registry) =>
-            Held(id, http, tickets, registry, hosted => hosted.Session.Resume()));
+            Held(id, http, tickets, registry, held: true, SessionRegistry.Resume));
     }
 
-    private static async Task<IResult> HandOutAsync(string id, bool? now, HttpContext http, FleetTickets tickets, SessionRegistry registry)
+    private static async Task<IResult> HandOutAsync(string id, bool? now, HttpContext http, FleetTickets tickets, SessionRegistry registry,
+        StreamRegistry streams)
     {
         if (!IsOwn(http.Request, tickets) || registry.Find(id) is not { } hosted)
             return SessionEndpoints.NoSuchSession(id);
+        if (now != true && streams.Find(id)?.Outputs.Any(o => o.State != LegState.Ended) == true)
+            return Problems.Of(StatusCodes.Status409Conflict, "It has outputs on this machine.");
         try
         {
             var (session, memory) = await registry.HoldAsync(hosted, now == true, http.RequestAborted).ConfigureAwait(false);
-            return Results.Bytes(SessionParcel.Write(session, memory), "application/octet-stream");
+            var parcel = SessionParcel.Write(session, memory);
+            if (now == true || memory.Model is not { } model || parcel.Length > model.Bytes.Length)
+                return Results.Bytes(parcel, "application/octet-stream");
+            SessionRegistry.Resume(hosted);
+            return Problems.Of(StatusCodes.Status409Conflict, "Its model's memory is too large.");
         }
         catch (RequestRefusedException refused)
         {
@@ -62,9 +70,10 @@ internal static class MoveEndpoints
         return Results.NoContent();
     }
 
-    private static IResult Held(string id, HttpRequest http, FleetTickets tickets, SessionRegistry registry, Action<HostedSession> act)
+    private static IResult Held(string id, HttpRequest http, FleetTickets tickets, SessionRegistry registry, bool held,
+        Action<HostedSession> act)
     {
-        if (!IsOwn(http, tickets) || registry.Find(id) is not { Session.IsHeld: true } hosted)
+        if (!IsOwn(http, tickets) || registry.Find(id) is not { } hosted || (held && !hosted.Session.IsHeld))
             return SessionEndpoints.NoSuchSession(id);
         act(hosted);
         return Results.NoContent();

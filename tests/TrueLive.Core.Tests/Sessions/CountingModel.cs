@@ -17,6 +17,8 @@ internal sealed class CountingModel(FramePool pool, string id = "counting") : IV
 
     public Exception? Fails { get; set; }
 
+    public Exception? CaptureFails { get; set; }
+
     /// <summary>Whether every second picture is marked as a repeat.</summary>
     public bool Repeats { get; set; }
 
@@ -59,7 +61,8 @@ internal sealed class CountingModel(FramePool pool, string id = "counting") : IV
 
         public void Reset() => _steps = 0;
 
-        public ModelState Capture() => new(owner.Info.Id, "1", width, height, new[] { _steps });
+        public ModelState Capture() => owner.CaptureFails is { } error ? throw error
+            : new(owner.Info.Id, "1", width, height, new[] { _steps });
 
         public void Restore(ModelState state) => _steps = state.Bytes.Span[0];
 

@@ -187,7 +187,12 @@ internal sealed class ControlConnection : IDisposable
     internal static AcceptedMessage Accepted(string? id, SessionSettings s) =>
         new(id, PromptView.From(s.Prompt), s.Epoch, s.Model.Info.Id, $"{s.Width}x{s.Height}");
 
-    private void OnMoved(LiveSession session, SessionTransition step) => Send(StateMessage.From(step), ControlJson.Default.StateMessage);
+    // A session that moved to another machine has ended only here: its client was told when it was detached.
+    private void OnMoved(LiveSession session, SessionTransition step)
+    {
+        if (step is not { To: SessionState.Ended, End.Cause: EndCause.ControlMoved })
+            Send(StateMessage.From(step), ControlJson.Default.StateMessage);
+    }
 
     private void OnForgot(LiveSession session, int epoch) =>
         Send(new ForgotMessage(epoch, "The picture has another shape than before: the model's memory began anew."),

@@ -7,8 +7,8 @@ namespace TrueLive.Server.Live.Sessions;
 /// <content>Operations that a fleet needs on the sessions of a worker.</content>
 internal sealed partial class SessionRegistry
 {
-    // Longer than a move may take.
-    private static readonly TimeSpan HoldTime = TimeSpan.FromSeconds(20);
+    // Longer than handing it out, taking it in and telling the directory may take.
+    private static readonly TimeSpan HoldTime = TimeSpan.FromSeconds(40);
 
     /// <summary>Checks whether a session would be admitted now, without creating one.</summary>
     /// <exception cref="RequestRefusedException">As <see cref="CreateAsync"/>.</exception>
@@ -69,7 +69,7 @@ internal sealed partial class SessionRegistry
     /// goes on here after a while.
     /// </summary>
     /// <param name="hosted">The session.</param>
-    /// <param name="now">Also when its client will not be told where it is.</param>
+    /// <param name="now">Also when its client will not be told where it is, and without a memory that cannot be copied.</param>
     /// <param name="cancel">Nobody waits any more.</param>
     /// <exception cref="RequestRefusedException">409: it stays for now, or is being moved.</exception>
     public async Task<(KeptSession Session, SessionMemory Memory)> HoldAsync(HostedSession hosted, bool now, CancellationToken cancel)
@@ -81,6 +81,12 @@ internal sealed partial class SessionRegistry
         try
         {
             var memory = await hosted.Session.HoldAsync(cancel).ConfigureAwait(false);
+            if (!now && memory.Model is null && hosted.Session.KeepsMemory)
+            {
+                hosted.Session.Resume();
+                throw new RequestRefusedException(StatusCodes.Status409Conflict, "Its model gives no copy of its memory.");
+            }
+            hosted.Hold?.Dispose();
             hosted.Hold = time.CreateTimer(_ => hosted.Session.Resume(), null, HoldTime, Timeout.InfiniteTimeSpan);
             return (KeptSession.From(hosted), memory);
         }
@@ -90,13 +96,20 @@ internal sealed partial class SessionRegistry
         }
     }
 
+    /// <summary>Goes on after <see cref="HoldAsync"/>: nothing came of the move.</summary>
+    public static void Resume(HostedSession hosted)
+    {
+        hosted.Hold?.Dispose();
+        hosted.Session.Resume();
+    }
+
     /// <summary>Another machine has the session: its client is told to connect again, and it is over here.</summary>
     public void Depart(HostedSession hosted)
     {
         hosted.Session.Move("Connect again with the session's token: it goes on there.");
         lock (hosted)
             hosted.Connection?.Cancel();
-        _ = RemoveAsync(hosted);
+        _ = RemoveAsync(hosted, EndCause.ControlMoved);
     }
 
     // What is no memory of this model and version is left out, and its client is told that the memory is lost.

@@ -257,7 +257,10 @@ internal sealed partial class SessionRegistry(
 
     public async ValueTask DisposeAsync() => await DrainAsync().ConfigureAwait(false);
 
-    private async Task RemoveAsync(HostedSession hosted)
+    private Task RemoveAsync(HostedSession hosted) => RemoveAsync(hosted, EndCause.ControlServer);
+
+    // Why one that has not ended yet is over.
+    private async Task RemoveAsync(HostedSession hosted, EndCause otherwise)
     {
         if (!_hosted.TryRemove(hosted.Session.Id, out _))
             return;
@@ -265,6 +268,7 @@ internal sealed partial class SessionRegistry(
         hosted.Limit?.Dispose();
         hosted.Hold?.Dispose();
         await hosted.Released.ConfigureAwait(false);
+        hosted.Session.End(otherwise);
         SessionLog.Ended(logger, hosted, time.GetUtcNow());
         await hosted.Observer.DisposeAsync().ConfigureAwait(false);
         foreach (var viewer in hosted.Viewers.Values)
