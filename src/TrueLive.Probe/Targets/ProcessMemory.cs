@@ -8,7 +8,8 @@ internal static class ProcessMemory
     private static readonly string[] Counted = ["RssAnon:", "RssShmem:", "VmSwap:"];
 
     /// <summary>
-    /// Bytes that are theirs alone or shared in memory, and what of it was swapped out; files that they map do not count. Nothing where there is no /proc.
+    /// Bytes that are theirs alone or shared in memory, and what of it was swapped out; files that they map do not count. Nothing where
+    /// there is no /proc.
     /// </summary>
     public static long OfTree(int root)
     {
