@@ -161,7 +161,8 @@ export class WebRtcTransport extends EventTarget {
     peer.onconnectionstatechange = () => peer.connectionState === 'failed' && fail();
     channel.onclose = () => this.#lost('The server closed the connection.');
     await peer.setRemoteDescription({ type: 'answer', sdp: await response.text() });
-    const dtls = video.sender.transport;
+    // Null where the browser does not show it.
+    const dtls = video.sender.transport ?? {};
     dtls.onerror = ({ error }) => (this.#fault = ` (${[error.errorDetail, error.message].filter(Boolean).join(': ')})`);
     // Chromium does not always say of the connection what it says of its handshake.
     dtls.onstatechange = () => ['failed', 'closed'].includes(dtls.state) && fail();
