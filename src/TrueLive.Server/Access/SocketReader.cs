@@ -23,7 +23,7 @@ internal sealed class SocketReader(WebSocket socket, TimeProvider time)
         return await _pending.WaitAsync(cancel).ConfigureAwait(false);
     }
 
-    /// <summary>Says why, and reads on until the client has closed too, for two seconds at most. What it still sends is not looked at.</summary>
+    /// <summary>Says why, and reads on until the client has closed too, for two seconds at most; what it still sends is ignored.</summary>
     public async Task CloseAsync(WebSocketCloseStatus status, string why)
     {
         using var limit = new CancellationTokenSource(AnswerLimit, time);
