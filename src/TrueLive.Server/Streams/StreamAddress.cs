@@ -179,7 +179,7 @@ internal sealed partial record StreamAddress
         }
         if (kind == StreamKind.RtmpListen && !Awaited().IsMatch(path))
         {
-            problem = "To wait for a publisher: rtmp://:1935/APP/KEY?mode=listener, with 8 to 128 letters, digits, - and _ as the stream key.";
+            problem = "To wait for a publisher: rtmp://:1935/APP/KEY?mode=listener, with 8 to 128 letters, digits, - and _ as the key.";
             return null;
         }
         if (kind == StreamKind.Rtmp && path.TrimStart('/').Split('/', 2) is not [{ Length: > 0 }, { Length: > 0 }])

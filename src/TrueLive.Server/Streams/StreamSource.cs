@@ -41,7 +41,8 @@ internal sealed class StreamSource : IVideoSource, IAsyncDisposable
     {
         (_address, _input, _clock, _sound) = (place.Address, input, new MediaClock(time), sound);
         _silence = _address.Kind == StreamKind.Hls ? HlsSilence : Silence;
-        _watch = time.CreateTimer(_ => GiveUp(), null, _address.Kind == StreamKind.SrtListen ? FirstOfCaller : First, Timeout.InfiniteTimeSpan);
+        var first = _address.Kind == StreamKind.SrtListen ? FirstOfCaller : First;
+        _watch = time.CreateTimer(_ => GiveUp(), null, first, Timeout.InfiniteTimeSpan);
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         _stop.Token.Register(input.Kill);
         _feeding = feed is null ? Task.CompletedTask : FeedAsync(feed);

@@ -54,7 +54,8 @@ internal sealed class RtmpChunkReader
                 continue;
             message = whole.Take();
             if (message.Type == RtmpType.SetChunkSize)
-                _chunkSize = Number(message) is >= 1 and var size ? Math.Min(size, MaxChunk) : throw new RtmpException("A chunk has no size.");
+                _chunkSize = Number(message) is >= 1 and var size
+                    ? Math.Min(size, MaxChunk) : throw new RtmpException("A chunk has no size.");
             else if (message.Type == RtmpType.Abort)
                 _streams.GetValueOrDefault(Number(message))?.Drop();
             else

@@ -12,7 +12,9 @@ namespace TrueLive.Server.Streams.Rtmp;
 /// <param name="why">Why, without a key.</param>
 internal delegate void PublisherRefused(IPAddress from, int port, string why);
 
-/// <summary>The ports on which streams wait for publishers: each is open while a stream waits on it, and shared by all that do. Thread-safe.</summary>
+/// <summary>
+/// The ports on which streams wait for publishers: each is open while a stream waits on it, and shared by all that do. Thread-safe.
+/// </summary>
 internal sealed class RtmpPorts(TimeProvider time, PublisherRefused refused)
 {
     private readonly Lock _gate = new();
