@@ -39,7 +39,7 @@ internal static class StreamTargets
         }
     }
 
-    /// <summary>What a publisher sends: its hello, its commands, then sound and pictures, in pieces as short as the first byte says.</summary>
+    /// <summary>What a publisher sends: hello, commands, sound and pictures, in pieces as short as the first byte says.</summary>
     public static void Publisher(ReadOnlySpan<byte> input)
     {
         if (input.IsEmpty)
