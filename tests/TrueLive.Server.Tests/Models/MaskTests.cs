@@ -73,10 +73,11 @@ public sealed class MaskTests(MadeFiles files) : IClassFixture<MadeFiles>
         {
             upload,
             format = "mkv",
-            prompt = "0s ink; 0.6s on a white background",
+            prompts = "0s ink; 0.6s on a white background",
             values = "0s level=60 mask_on=background; 0.4s mask_on=\"as the prompt says\""
         });
-        Assert.Equal([60, 60, 60, 60, 60, 60, 235, 235], await LumaAsync(server, (await server.FollowAsync(job))[^1].Job));
+        var shown = await LumaAsync(server, (await server.FollowAsync(job))[^1].Job);
+        Assert.Equal([60, 60, 60, 60, 60, 60, 235, 235], shown);
 
         var clip = await ClipServer.JsonAsync(await server.Http.PostAsJsonAsync("/v1/interactive", new { upload, size = "128x64" }, Cancel));
         await using var page = await InteractiveClient.OpenAsync(server, clip);
