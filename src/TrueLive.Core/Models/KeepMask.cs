@@ -57,7 +57,8 @@ public enum MaskRest : byte
 }
 
 /// <summary>
-/// Where a look is applied and what is shown elsewhere. It is a part of the prompt: two parameters set it, and where they do not, the words.
+/// Where a look is applied and what is shown elsewhere. It is a part of the prompt: two parameters set it, and where they do not, the
+/// words do.
 /// </summary>
 /// <param name="On">Where the look is applied.</param>
 /// <param name="Rest">What is shown elsewhere.</param>

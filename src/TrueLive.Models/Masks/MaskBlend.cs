@@ -5,7 +5,9 @@ using TrueLive.Core.Models;
 
 namespace TrueLive.Models.Masks;
 
-/// <summary>Puts pictures of one size together: the look where the mask keeps it, and elsewhere the camera, a blur of it, or a colour.</summary>
+/// <summary>
+/// Puts pictures of one size together: the look where the mask keeps it, and elsewhere the camera, a blur of it, or a colour.
+/// </summary>
 internal sealed class MaskBlend(int width, int height)
 {
     private readonly FramePool _scratch = new("mask scratch", 2);

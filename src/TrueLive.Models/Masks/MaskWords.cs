@@ -4,8 +4,8 @@ using TrueLive.Core.Models;
 namespace TrueLive.Models.Masks;
 
 /// <summary>
-/// Finds in a prompt what it says of the person and the background, such as "blur the background", "only me" or "a white background", in any
-/// order beside a look. The last such phrase counts.
+/// Finds in a prompt what it says of the person and the background, such as "blur the background", "only me" or "a white background", in
+/// any order beside a look. The last such phrase counts.
 /// </summary>
 internal static partial class MaskWords
 {
@@ -19,7 +19,9 @@ internal static partial class MaskWords
     private const string No = @"(?<no>(?:(?:do not|don'?t|never|no|without(?: a| any| the)?|stop|not|un-?)\s*)?)";
     private const string Colours = "black|white|gr[ea]y|green|blue|red|yellow|orange|purple|violet|pink";
     private const string Blurred = @"(?:blurred|blurry|unfocused|defocused|out[- ]of[- ]focus|soft)";
-    private const string Kept = @"(?:\s+(?:alone|unchanged|untouched|as (?:it|i|we|they) (?:is|am|are)|natural|normal|real|original|sharp|clear))*";
+    private const string Except = "(?:everything|all) (?:but|except)|except(?: for)?";
+    private const string Kept =
+        @"(?:\s+(?:alone|unchanged|untouched|as (?:it|i|we|they) (?:is|am|are)|natural|normal|real|original|sharp|clear))*";
 
     /// <summary>The mask that a text asks for, or null; <paramref name="rest"/> is the text without it.</summary>
     public static KeepMask? Read(string text, out string rest)
@@ -77,8 +79,8 @@ internal static partial class MaskWords
     };
 
     // Most prompts end here.
-    [GeneratedRegex(@"background|backdrop|surrounding|behind|room|screen|\bme\b|\bus\b|myself|person|people|face|subject|foreground|rest|else",
-        Options)]
+    [GeneratedRegex(@"background|backdrop|surrounding|behind|room|screen|\bme\b|\bus\b|myself|ourselves|person|people|face|body|subject"
+        + "|foreground|rest|else", Options)]
     private static partial Regex Subject();
 
     [GeneratedRegex($@"(?<![\w-]){Please}(?:"
@@ -95,12 +97,12 @@ internal static partial class MaskWords
         + $@"|(?<keepback>(?:only|just) (?:on |for |style |change )?{Who}|(?:style|change) (?:only |just ){Who}|{Who} only)"
         + $@"|(?<keepback>(?:(?:do not|don'?t|never) (?:touch|change|style)|leave|keep|not|except(?: for)?) (?:on )?{Behind}{Kept})"
         + $@"|(?<keepme>(?:only|just) (?:on |for |style |change )?{Behind}|(?:style|change) (?:only |just ){Behind}|{Back} only)"
-        + $@"|(?<keepme>(?:(?:do not|don'?t|never) (?:touch|change|style)|leave|keep|not on|(?:everything|all) (?:but|except)|except(?: for)?) {Who}{Kept})"
+        + $@"|(?<keepme>(?:(?:do not|don'?t|never) (?:touch|change|style)|leave|keep|not on|{Except}) {Who}{Kept})"
         + @")(?![\w-])", Options)]
     private static partial Regex Phrase();
 
     // What is left between and beside the phrases.
-    [GeneratedRegex(@"^(?:[\s,;.!&]|\b(?:and|but|with|then|please)\b)+|(?:[\s,;.!&]|\b(?:and|but|with|then|please|on)\b)+$|(?<inner>\s*,(?:\s*,)+\s*)",
-        Options)]
+    [GeneratedRegex(@"^(?:[\s,;.!&]|\b(?:and|but|with|then|please)\b)+|(?:[\s,;.!&]|\b(?:and|but|with|then|please|on)\b)+$"
+        + @"|(?<inner>\s*,(?:\s*,)+\s*)", Options)]
     private static partial Regex Seams();
 }

@@ -56,7 +56,7 @@ internal sealed class PersonMask : IDisposable
     public bool Follows { get; private set; }
 
     /// <summary>
-    /// The mask of a frame, 255 for a person: luma at the network's size, and half of that in the first plane of chroma. The caller disposes
+    /// The mask of a frame, 255 for a person: luma at the network's size, and half of that in both planes of chroma. The caller disposes
     /// it. The next call does not follow it until <see cref="Keep"/>.
     /// </summary>
     /// <param name="frame">A frame of this stream's size.</param>

@@ -7,8 +7,8 @@ using TrueLive.Models.Graphs;
 namespace TrueLive.Models.Masks;
 
 /// <summary>
-/// The network that tells persons from the background: the weights, shared by all sessions and kept in this assembly. It runs on one thread,
-/// so its result does not depend on how many there are. Thread-safe.
+/// The network that tells persons from the background: the weights, shared by all sessions and kept in this assembly. It runs on one
+/// thread, so its result does not depend on how many there are. Thread-safe.
 /// </summary>
 internal static class PersonNetwork
 {
@@ -42,7 +42,8 @@ internal static class PersonNetwork
         /// <param name="height">Height that it gave.</param>
         public Run(int width, int height)
         {
-            (_picture, _person) = (new(TensorElementType.Float, [1, 3, height, width]), new(TensorElementType.Float, [1, 1, height, width]));
+            _picture = new(TensorElementType.Float, [1, 3, height, width]);
+            _person = new(TensorElementType.Float, [1, 1, height, width]);
             _binding.BindInput("picture", _picture.Value);
             _binding.BindOutput("person", _person.Value);
         }

@@ -213,7 +213,8 @@ public sealed class MaskedModelTests(LiveTiny tiny) : IClassFixture<LiveTiny>
 
         public IReadOnlyList<ModelParameter> Parameters { get; init; } = [];
 
-        public ModelInfo Info => new("unsteady", "1", "Unsteady", "", false, false, new ModelSizes(16, 4096, 2), []) { Parameters = Parameters };
+        public ModelInfo Info => new("unsteady", "1", "Unsteady", "", false, false, new ModelSizes(16, 4096, 2), [])
+        { Parameters = Parameters };
 
         public PromptReading Read(string text) => PromptReading.Empty;
 

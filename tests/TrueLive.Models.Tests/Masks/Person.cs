@@ -19,7 +19,7 @@ internal static class Person
     private static readonly byte[] Samples = Read();
 
     /// <summary>The photo, moved to the right, in a picture of its height; grey where it does not reach.</summary>
-    public static VideoFrame Make(FramePool pool, int t = 0, int right = 0, int width = Side, bool mirrored = false, int noise = 0, int seed = 1)
+    public static VideoFrame Make(FramePool pool, int t = 0, int right = 0, int width = Side, bool mirrored = false, int noise = 0)
     {
         var frame = pool.Rent(width, Side);
         frame.Colour = ColourSpace.Bt601Full;
@@ -30,7 +30,7 @@ internal static class Person
         Draw(frame, right, mirrored);
         if (noise > 0)
         {
-            var random = new Random(seed * 1000 + t);
+            var random = new Random(1000 + t);
             foreach (ref var y in frame.Y)
                 y = (byte)Math.Clamp(y + random.Next(-noise, noise + 1), 0, 255);
         }

@@ -43,7 +43,9 @@ public sealed class PersonMaskTests : IDisposable
     {
         var plain = Mask(_mask, Person.Make(_pool), steadied: false);
         var mirrored = Mask(_mask, Person.Make(_pool, mirrored: true), steadied: false);
-        Assert.InRange(Difference(plain, [.. Enumerable.Range(0, Side).SelectMany(y => mirrored.Skip(y * Side).Take(Side).Reverse())]), 0, 0.05);
+        for (var y = 0; y < Side; y++)
+            Array.Reverse(mirrored, y * Side, Side);
+        Assert.InRange(Difference(plain, mirrored), 0, 0.05);
     }
 
     [Fact]

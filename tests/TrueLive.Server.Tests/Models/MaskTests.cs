@@ -44,10 +44,7 @@ public sealed class MaskTests(MadeFiles files) : IClassFixture<MadeFiles>
         var trace = await TraceOfAsync(client, (long)accepted["prompt"]!["revision"]!);
         Assert.Equal(("person", "blur", 0), ((string)trace["on"]!, (string)trace["rest"]!, (double)trace["person"]!));
         Assert.True((double)trace["ms"]! > 0);
-        JsonNode stats;
-        do
-            stats = await client.SendUntilAsync("stats", TimeSpan.FromMilliseconds(50));
-        while (stats["nobody"] is null);
+        var stats = await client.SendAtPaceUntilAsync(TimeSpan.FromMilliseconds(50), "stats", m => m["nobody"] is not null, Cancel);
         Assert.Equal("No person is seen: everything counts as background.", (string)stats["nobody"]!);
         Assert.True((double)stats["mask_p50_ms"]! > 0);
 
@@ -79,7 +76,8 @@ public sealed class MaskTests(MadeFiles files) : IClassFixture<MadeFiles>
         var shown = await LumaAsync(server, (await server.FollowAsync(job))[^1].Job);
         Assert.Equal([60, 60, 60, 60, 60, 60, 235, 235], shown);
 
-        var clip = await ClipServer.JsonAsync(await server.Http.PostAsJsonAsync("/v1/interactive", new { upload, size = "128x64" }, Cancel));
+        var clip = await ClipServer.JsonAsync(await server.Http.PostAsJsonAsync("/v1/interactive",
+            new { upload, size = "128x64" }, Cancel));
         await using var page = await InteractiveClient.OpenAsync(server, clip);
         await page.SendAsync(new { type = "tweak", id = "a", values = new { level = 60 } });
         await page.FullAsync(1);

@@ -160,7 +160,8 @@ internal sealed record StatsMessage(
         s.Received, s.Sent, new DropsView(s.Replaced, s.Stale, s.Paused, s.StepFailed, s.Flushed, s.SinkFull, s.Superseded),
         Math.Round(s.GeneratedPerSecond, 2),
         Ms(s.StepP50), Ms(s.StepP95), Ms(s.AgeP50), Ms(s.AgeP95), Ms(s.BesideStepP99), Ms(s.OutP50), Ms(s.OutBesideStepP99), Ms(s.ByDesign),
-        s.Window, s.Away is { } why ? TierWords.PassedThrough(why) : s.DegradedTo is { } rate ? TierWords.Degraded(rate, s.Mask?.P50) : null,
+        s.Window,
+        s.Away is { } why ? TierWords.PassedThrough(why) : s.DegradedTo is { } rate ? TierWords.Degraded(rate, s.Mask?.P50) : null,
         Away: s.Away, MaskP50Ms: s.Mask is { } mask ? Ms(mask.P50) : null, Nobody: s.Mask is { Nobody: true } ? TierWords.Nobody : null);
 
     private static double Ms(TimeSpan span) => Math.Round(span.TotalMilliseconds, 2);
