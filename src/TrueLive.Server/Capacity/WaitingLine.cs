@@ -86,8 +86,8 @@ internal sealed class WaitingLine<TAsk>(int longest, int perClient, TimeSpan mos
         var position = rivals.IndexOf(waiter) + 1;
         var retry = TimeSpan.FromSeconds(Math.Clamp(position, 2, 15));
         waiter.KeepFor(retry + Lateness, time);
-        return new LineAnswer(new LineStand(waiter.Ticket, position, rivals.Count, Turnover.Until(position, running), Turnover.Ended, retry),
-            "");
+        var wait = Turnover.Until(position, running);
+        return new LineAnswer(new LineStand(waiter.Ticket, position, rivals.Count, wait, Turnover.Ended, retry), "");
     }
 
     /// <summary>The holder of a ticket has got a place; others may not use the ticket meanwhile.</summary>
