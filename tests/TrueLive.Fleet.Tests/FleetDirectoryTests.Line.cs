@@ -44,6 +44,37 @@ public sealed partial class FleetDirectoryTests
     }
 
     [Fact]
+    public void A_place_of_which_nothing_came_is_free_again_for_the_client_that_had_it()
+    {
+        Hear("a", Session("s"), Session("t"));
+        var (first, second) = (Wait("u"), Wait("v"));
+        Hear("a", Session("t"));
+        Hear("a", Session("t"));
+        Assert.NotNull(Place("u", first.Ticket).Worker);
+        // The control node that took the place is lost, and never says what became of it.
+        for (var waited = TimeSpan.Zero; waited < FleetDirectory.PlaceTime + TimeSpan.FromSeconds(2); waited += Beat)
+        {
+            _time.Advance(Beat);
+            Hear("a", Session("t"));
+            Assert.Null(Place("v", second.Ticket).Worker);
+        }
+        Assert.NotNull(Place("u2", first.Ticket).Worker);
+    }
+
+    [Fact]
+    public void Sessions_that_end_with_their_worker_have_ended_too()
+    {
+        Hear("a", Session("s"), Session("t"));
+        Silence(() => Hear("b", Session("u"), Session("v")));
+        for (var waited = TimeSpan.Zero; waited < TimeSpan.FromSeconds(70); waited += Beat)
+        {
+            _time.Advance(Beat);
+            Hear("b", Session("u"), Session("v"));
+        }
+        Assert.Equal(2, Wait("w").Ended);
+    }
+
+    [Fact]
     public void Who_waits_for_another_model_holds_up_only_those_who_want_its_machines()
     {
         var (ink, oil) = (new SessionAsk("ink", null), new SessionAsk("oil", null));

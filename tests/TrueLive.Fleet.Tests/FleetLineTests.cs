@@ -16,8 +16,8 @@ public sealed class FleetLineTests
     {
         await using var fleet = new TestFleet();
         await fleet.StartControlAsync(o => (o.Queue, o.QueuePerClient) = (Length, Length));
-        await fleet.StartWorkerAsync("gpu-1");
-        await fleet.StartWorkerAsync("gpu-2");
+        await fleet.StartWorkerAsync("gpu-1", o => o.KeepSeconds = 3600);
+        await fleet.StartWorkerAsync("gpu-2", o => o.KeepSeconds = 3600);
         await TestFleet.UntilAsync(async () => (await fleet.ViewAsync())["free"]!["passthrough"] is { } free && (int)free == 6);
 
         // The directory has heard every worker by then.
@@ -37,6 +37,9 @@ public sealed class FleetLineTests
         var tickets = lines.Select(l => (string)l["ticket"]!).ToList();
         for (var i = 0; i < 4; i++)
         {
+            // A ticket holds for a minute.
+            foreach (var ticket in tickets.Take(9))
+                Assert.Equal(ticket, (string?)(await AskAsync(fleet, ticket))["line"]!["ticket"]);
             using (await fleet.Http.DeleteAsync($"/v1/sessions/{sessions[i]}", Cancel)) { }
             await TestFleet.UntilAsync(async () => (await fleet.ViewAsync())["sessions"]!.AsArray().Count == 5);
             // The second in line goes away; of the others and one who has only just come, the first gets the place.

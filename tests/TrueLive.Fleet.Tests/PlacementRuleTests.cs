@@ -52,6 +52,16 @@ public sealed class PlacementRuleTests
     }
 
     [Fact]
+    public void One_who_waits_for_more_than_is_free_keeps_the_least_used_worker_and_no_other()
+    {
+        var workers = new[] { Worker("a", 0.4, Large), Worker("b", 0.4, Small), Worker("c", 0.4, Large, Small) };
+        var left = PlacementRule.After([new SessionAsk("ink", "1024x576")], workers);
+        Assert.Equal(["a", "c"], left.Select(w => w.Name));
+        Assert.Equal("a", PlacementRule.Choose(Small, left, 0).Worker);
+        Assert.Empty(PlacementRule.After([.. Enumerable.Repeat(new SessionAsk("ink", "1024x576"), 4)], workers));
+    }
+
+    [Fact]
     public void However_many_ask_no_worker_gets_more_than_it_measured() =>
         Gen.Select(Gen.Double[0.01, 1.5].Array[1, 5], Gen.Int[0, 4], Gen.Int[1, 60]).Sample((shares, max, asks) =>
         {

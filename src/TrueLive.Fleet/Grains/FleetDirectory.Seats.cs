@@ -57,7 +57,13 @@ internal sealed partial class FleetDirectory
         _forgot = time.GetTimestamp();
         _moving.RemoveWhere(s => time.GetElapsedTime(s.NextAt) > MoveTime);
         foreach (var (id, seat) in _seats.Where(s => IsOver(s.Value)).ToList())
+        {
             Remove(id, seat);
+            // Of a place that was never a session, its client waits on; a session that was one has freed its place.
+            line.Settle(id, made: false);
+            if (seat.Last is not null)
+                line.Turnover.End(time.GetElapsedTime(seat.Since));
+        }
         line.Turnover.Runs(_seats.Count);
         foreach (var (name, worker) in _workers.Where(w => IsLost(w.Value) && time.GetElapsedTime(w.Value.HeardAt) > WorkerTime).ToList())
             _workers.Remove(name);

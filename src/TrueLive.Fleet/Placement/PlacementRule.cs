@@ -43,7 +43,8 @@ internal static class PlacementRule
     }
 
     /// <summary>
-    /// What is left for one who comes later: those ahead take their places, and what one of them could still use is kept for it.
+    /// What is left for one who comes later: those ahead take their places, and for each that none has room for, the worker that will have
+    /// it soonest is kept, which is the least used one. The others go on, so that one large request does not stop the whole fleet.
     /// </summary>
     public static List<WorkerLoad> After(IReadOnlyList<SessionAsk> ahead, IEnumerable<WorkerLoad> workers)
     {
@@ -54,9 +55,9 @@ internal static class PlacementRule
                 break;
             if (Choose(ask, left.Values, 0).Worker is { } name)
                 left[name] = left[name].With(ask);
-            else
-                foreach (var kept in left.Values.Where(w => w.Offers(ask)).ToList())
-                    left.Remove(kept.Name);
+            else if (left.Values.Where(w => w.Offers(ask)).OrderBy(w => w.Used).ThenBy(w => w.Name, StringComparer.Ordinal).FirstOrDefault()
+                is { } kept)
+                left.Remove(kept.Name);
         }
         return [.. left.Values];
     }

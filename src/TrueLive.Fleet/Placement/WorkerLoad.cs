@@ -19,6 +19,9 @@ internal sealed class WorkerLoad(string name, WorkerReport report, IReadOnlyColl
 
     public int Running => taken.Count;
 
+    /// <summary>The share of the machine that is taken.</summary>
+    public double Used => report.MaxSessions > 0 ? (double)taken.Count / report.MaxSessions : taken.Sum(ShareOf);
+
     /// <summary>The same worker with one more session.</summary>
     public WorkerLoad With(SessionAsk ask) => new(name, report, [.. taken, ask]);
 

@@ -20,8 +20,8 @@ internal sealed class PlaceTurnover(TimeProvider time)
     private int _running;
     private long _at = time.GetTimestamp();
 
-    /// <summary>Sessions that have ended.</summary>
-    public int Ended { get; private set; }
+    /// <summary>Sessions whose ends are counted; of those before, nothing is left.</summary>
+    public int Ended => (int)_weight;
 
     /// <summary>From now on so many sessions run.</summary>
     public void Runs(int sessions)
@@ -36,7 +36,6 @@ internal sealed class PlaceTurnover(TimeProvider time)
     {
         if (ran < Shortest)
             return;
-        Ended++;
         _weight++;
         if (_weight >= 2 * Recent)
             (_weight, _seconds) = (_weight / 2, _seconds / 2);

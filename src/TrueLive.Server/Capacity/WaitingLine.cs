@@ -6,7 +6,7 @@ namespace TrueLive.Server.Capacity;
 /// <summary>A request for a place, as a waiting line sees its client.</summary>
 /// <param name="Ticket">The ticket that the client was given before; null for none.</param>
 /// <param name="Client">Whom the limit per client counts: the owner of a key, or an address where no keys are asked for.</param>
-/// <param name="Joins">Whether it joins the line when there is no place: a browser never sees why a WebSocket was refused.</param>
+/// <param name="Joins">Whether it joins the line when there is no place: only who says so will show the ticket again.</param>
 internal sealed record LineClaim(string? Ticket, string Client, bool Joins);
 
 /// <summary>A client's position in a line; null where it does not wait, with the reason in words where there is one.</summary>
@@ -43,7 +43,7 @@ internal sealed class WaitingLine<TAsk>(int longest, int perClient, TimeSpan mos
         get
         {
             Sweep();
-            return _line.Count(w => w.Session is null);
+            return Here.Count();
         }
     }
 
@@ -51,7 +51,7 @@ internal sealed class WaitingLine<TAsk>(int longest, int perClient, TimeSpan mos
     public IReadOnlyList<TAsk> Ahead(string? ticket)
     {
         Sweep();
-        return [.. _line.Where(w => w.Session is null).TakeWhile(w => w.Ticket != ticket).Select(w => w.Ask)];
+        return [.. Here.TakeWhile(w => w.Ticket != ticket).Select(w => w.Ask)];
     }
 
     /// <summary>There is no place for a request: its client keeps its position in the line, or joins it.</summary>
@@ -63,9 +63,8 @@ internal sealed class WaitingLine<TAsk>(int longest, int perClient, TimeSpan mos
     {
         if (longest == 0)
             return Off;
-        var over = _line.Exists(w => w.Ticket == claim.Ticket && IsOver(w));
         Sweep();
-        if (over)
+        if (_line.RemoveAll(w => w.Ticket == claim.Ticket && IsOver(w)) > 0)
             return new LineAnswer(null, $"Your {most.TotalMinutes:0} minutes in the waiting line are over. Ask again to join it anew.");
         var waiter = _line.Find(w => w.Ticket == claim.Ticket);
         if (waiter is { Session: not null })
@@ -74,15 +73,15 @@ internal sealed class WaitingLine<TAsk>(int longest, int perClient, TimeSpan mos
         {
             if (!claim.Joins)
                 return Off;
-            if (_line.Count >= longest)
+            if (_line.Count(w => !IsOver(w)) >= longest)
                 return new LineAnswer(null, $"The waiting line is full, too: {longest} wait.");
-            if (_line.Count(w => w.Client == claim.Client) >= perClient)
+            if (_line.Count(w => w.Client == claim.Client && !IsOver(w)) >= perClient)
                 return new LineAnswer(null, $"{perClient} requests of yours wait in line already, which is as many as may.");
             waiter = new Waiter(Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16)), claim.Client, time.GetTimestamp(), ask);
             _line.Add(waiter);
         }
         waiter.Ask = ask;
-        var rivals = _line.Where(w => w.Session is null && competes(w.Ask)).ToList();
+        var rivals = Here.Where(w => competes(w.Ask)).ToList();
         var position = rivals.IndexOf(waiter) + 1;
         var retry = TimeSpan.FromSeconds(Math.Clamp(position, 2, 15));
         waiter.KeepFor(retry + Lateness, time);
@@ -116,7 +115,19 @@ internal sealed class WaitingLine<TAsk>(int longest, int perClient, TimeSpan mos
     /// <summary>The holder of a ticket does not wait any more.</summary>
     public void Leave(string ticket) => _line.RemoveAll(w => w.Ticket == ticket && w.Session is null);
 
-    private void Sweep() => _line.RemoveAll(w => w.IsGone(time) || IsOver(w));
+    // Who has waited for too long is passed over, and stays to be told so.
+    private IEnumerable<Waiter> Here => _line.Where(w => w.Session is null && !IsOver(w));
+
+    // Nothing came of a place whose request never said how it ended: its client waits on where it was.
+    private void Sweep()
+    {
+        foreach (var unserved in _line.Where(w => w.Session is not null && w.IsGone(time)))
+        {
+            unserved.Session = null;
+            unserved.KeepLonger(Lateness);
+        }
+        _line.RemoveAll(w => w.IsGone(time));
+    }
 
     private bool IsOver(Waiter waiter) => waiter.Session is null && time.GetElapsedTime(waiter.Since) > most;
 
@@ -137,6 +148,8 @@ internal sealed class WaitingLine<TAsk>(int longest, int perClient, TimeSpan mos
         public string? Session { get; set; }
 
         public void KeepFor(TimeSpan lease, TimeProvider time) => (_heardAt, _lease) = (time.GetTimestamp(), lease);
+
+        public void KeepLonger(TimeSpan by) => _lease += by;
 
         public bool IsGone(TimeProvider time) => time.GetElapsedTime(_heardAt) > _lease;
     }

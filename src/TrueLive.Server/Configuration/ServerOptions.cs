@@ -278,13 +278,13 @@ public sealed class ServerOptions
     [Category(OptionUse.Both)]
     [Description("Clients that may wait in line for a live session when the server, or the fleet behind a control node, is full. 0 " +
         "refuses them at once.")]
-    [Range(0, 10_000)]
+    [Range(0, 1000)]
     public int Queue { get; set; }
 
     /// <summary>As many of one API key, or of one address where no keys are asked for.</summary>
     [Category(OptionUse.Both)]
     [Description("How many of those in line may be of one API key, or of one address where no keys are asked for.")]
-    [Range(1, 10_000)]
+    [Range(1, 1000)]
     public int QueuePerClient { get; set; } = 16;
 
     /// <summary>Minutes that each may wait.</summary>

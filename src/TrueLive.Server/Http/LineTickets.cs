@@ -8,7 +8,10 @@ namespace TrueLive.Server.Http;
 /// <summary>The waiting line over HTTP: a refusal brings a ticket, and the next request shows it.</summary>
 internal static class LineTickets
 {
-    /// <summary>Carries the ticket of a client that waits for a place; a browser's WebSocket has the query's <c>line</c> instead.</summary>
+    /// <summary>
+    /// Carries the ticket of a client that waits for a place, or nothing where it would join the line; a browser's WebSocket has the
+    /// query's <c>line</c> instead.
+    /// </summary>
     public const string Header = "X-TrueLive-Line";
 
     /// <summary>Addresses of positions in the line, by their tickets.</summary>
@@ -20,8 +23,10 @@ internal static class LineTickets
     public static LineClaim Of(HttpRequest request, string owner)
     {
         var shown = request.Headers[Header].ToString() is { Length: > 0 } header ? header : request.Query["line"].ToString();
+        var knows = request.Headers.ContainsKey(Header) || request.Query.ContainsKey("line");
         var client = owner != ApiKeyRing.Nobody ? owner : request.HttpContext.Connection.RemoteIpAddress?.ToString() ?? "";
-        return new LineClaim(shown.Length > 0 ? shown : null, client, !request.HttpContext.WebSockets.IsWebSocketRequest);
+        // A browser never sees why a WebSocket was refused.
+        return new LineClaim(shown.Length > 0 ? shown : null, client, knows && !request.HttpContext.WebSockets.IsWebSocketRequest);
     }
 }
 

@@ -38,11 +38,12 @@ internal static class LiveSocketEndpoint
         if (!http.WebSockets.IsWebSocketRequest)
         {
             // A page that was refused a WebSocket repeats the request without the upgrade to learn the reason. A session made for it is
-            // ended, and a client that waited for its place keeps its position for the WebSocket.
+            // ended, and a client that waited for its place keeps its position for the WebSocket: it is back in line before the place is
+            // free, so that nobody behind it gets it.
             if (string.IsNullOrEmpty(token))
             {
-                registry.End(admitted.Hosted, EndCause.ControlClient);
                 registry.Settle(admitted.Hosted.Session.Id, made: false);
+                registry.End(admitted.Hosted, EndCause.ControlClient);
             }
             return Problems.Of(StatusCodes.Status426UpgradeRequired, "This address speaks WebSocket.");
         }

@@ -23,7 +23,7 @@ internal static class StreamEndpoints
             ]))
             .WithSummary("Your sessions that come from an address or have outputs");
         streams.MapPost("", BeginAsync).WithSummary("A live session from an address: RTSP, RTMP, SRT, HTTP, HLS, a file or a camera")
-            .Produces<StreamView>(201).ProducesProblem(400).ProducesProblem(422).ProducesProblem(503);
+            .Produces<StreamView>(201).ProducesProblem(400).ProducesProblem(409).ProducesProblem(422).ProducesProblem(503);
         streams.MapGet("/{id}", (string id, HttpRequest http, Gate gate, StreamRegistry registry) =>
                 Of(id, http, gate, registry) is { } legs ? Results.Ok(StreamView.From(legs, gate)) : SessionEndpoints.NoSuchSession(id))
             .WithSummary("One stream").Produces<StreamView>().ProducesProblem(404);
@@ -45,7 +45,8 @@ internal static class StreamEndpoints
         registry.Find(id) is { } legs && legs.Hosted.Owner == gate.OwnerOf(http) ? legs : null;
 
     private static async Task<IResult> BeginAsync(
-        HttpContext http, [FromBody] CreateStreamBody body, Gate gate, StreamRegistry registry, ServerOptions options)
+        HttpContext http, [FromBody] CreateStreamBody body, Gate gate, SessionRegistry sessions, StreamRegistry registry,
+        ServerOptions options)
     {
         try
         {
@@ -63,9 +64,11 @@ internal static class StreamEndpoints
             {
                 Owner = gate.OwnerOf(http.Request),
                 Values = ParameterJson.Texts(body.Values),
+                Line = LineTickets.Of(http.Request, gate.OwnerOf(http.Request)),
             };
             var request = new StreamRequest(source, session, body.Loop ?? false, onLoss, Trusted: false);
             var legs = await registry.BeginAsync(request, outputs, http.RequestAborted).ConfigureAwait(false);
+            sessions.Settle(legs.Hosted.Session.Id, made: true);
             return Results.Created($"/v1/streams/{legs.Hosted.Session.Id}", StreamView.From(legs, gate));
         }
         catch (RequestRefusedException refused)

@@ -173,8 +173,9 @@ internal static partial class WhipEndpoints
             // A session made for a connection that cannot be made is ended.
             if (admitted is not null && IsNew(http, admitted))
             {
-                registry.End(admitted.Hosted, Core.Sessions.EndCause.ControlClient);
+                // Back in line before the place is free.
                 registry.Settle(admitted.Hosted.Session.Id, made: false);
+                registry.End(admitted.Hosted, Core.Sessions.EndCause.ControlClient);
             }
             return Unanswered(error);
         }

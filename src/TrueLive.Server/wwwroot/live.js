@@ -311,6 +311,11 @@ export class Live {
     trouble(error instanceof Refused ? error.message : `Something unexpected failed: ${error.message}`, ways);
   }
 
+  #stopWaiting() {
+    if (this.session.running) this.session.stop();
+    this.#giveUp();
+  }
+
   #giveUp() {
     this.#waiting = null;
     this.session.leaveLine();
@@ -320,7 +325,7 @@ export class Live {
   #waitForPlace({ retryAfter, line }) {
     const mine = { left: this.#waiting?.left ?? h('span.num', { id: 'waiting-left', role: 'timer' }) };
     if (!this.#waiting) {
-      trouble('The server is full. This page waits for a place and starts by itself.', [['Stop waiting', () => this.#giveUp()]]);
+      trouble('The server is full. This page waits for a place and starts by itself.', [['Stop waiting', () => this.#stopWaiting()]]);
       $('trouble-ways').prepend(mine.left);
     }
     say(line ? inLine(line) : 'Waiting for a place.');

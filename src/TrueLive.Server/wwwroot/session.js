@@ -122,6 +122,11 @@ export class Session extends EventTarget {
         return;
       } catch (error) {
         this.#waits(error.line?.ticket ?? this.#line);
+        // The answer to a request that nobody waits for any more may have a new ticket.
+        if (!this.running) {
+          this.leaveLine();
+          return error.abandon?.();
+        }
         if (error.kind === 'gone' && this.#token) {
           this.#remember(null);
           return this.#connect(run);
@@ -138,14 +143,21 @@ export class Session extends EventTarget {
     }
   }
 
-  // A handshake that fails on a path that works is tried once more before another transport is.
+  // A handshake that fails on a path that works is tried once more before another transport is: in the session that was made for it, where
+  // the server still has it, since the ticket of the waiting line is used up.
   async #open(way, request) {
     try {
       return await way.open(this.source, request);
     } catch (error) {
       if (!error.answered) throw error;
-      await error.abandon?.();
-      return way.open(this.source, request);
+      const { token, connection, abandon } = error;
+      try {
+        return await way.open(this.source, { ...request, token, connection });
+      } catch (again) {
+        if (again.kind === 'gone' && !request.token) return way.open(this.source, request);
+        again.abandon ??= abandon;
+        throw again;
+      }
     }
   }
 

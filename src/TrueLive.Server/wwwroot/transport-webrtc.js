@@ -126,7 +126,7 @@ export class WebRtcTransport extends EventTarget {
         ...this.#headers,
         'Content-Type': 'application/sdp',
         ...(token ? { 'X-TrueLive-Token': token } : {}),
-        ...(line ? { 'X-TrueLive-Line': line } : {}),
+        'X-TrueLive-Line': line ?? '',
         ...(connection ? { 'X-TrueLive-Connection': connection } : {}),
       },
     }).catch(() => {

@@ -109,7 +109,9 @@ export class JpegTransport extends EventTarget {
         // A browser hides why a WebSocket was refused; the same request over HTTP says it.
         const refused = this.session
           ? null
-          : await fetch(at(`/v1/live?${query}`), key ? { headers: { Authorization: `Bearer ${key}` } } : {}).catch(() => null);
+          : await fetch(at(`/v1/live?${query}`), {
+              headers: { 'X-TrueLive-Line': request.line ?? '', ...(key ? { Authorization: `Bearer ${key}` } : {}) },
+            }).catch(() => null);
         // 426: a WebSocket would be accepted now, so the reason for the refusal has passed.
         const passed = refused?.status === 426;
         reject(

@@ -38,7 +38,11 @@ public sealed class WaitingLineTests
             _time.Advance(TimeSpan.FromMinutes(1));
             Assert.NotNull(Ask(line, mine.Ticket, "me").Stand);
         }
-        _time.Advance(TimeSpan.FromMinutes(1.5));
+        _time.Advance(TimeSpan.FromMinutes(1.1));
+        // Others ask first, and so does each request before it is refused: who waited for too long is passed over, and told so.
+        Assert.Equal(0, line.Waiting);
+        Assert.Empty(line.Ahead(mine.Ticket));
+        Assert.Equal(1, Join(line, "another").Stand!.Position);
         Assert.Contains("30 minutes", Ask(line, mine.Ticket, "me").Words, StringComparison.Ordinal);
         Assert.NotEqual(mine.Ticket, Ask(line, mine.Ticket, "me").Stand!.Ticket);
         Assert.Null(Join(NewLine(longest: 0)).Stand);
@@ -51,6 +55,23 @@ public sealed class WaitingLineTests
         Assert.Null(line.Wait(new LineClaim(null, "me", Joins: false), "x", 1, _ => true).Stand);
         var ticket = Join(line).Stand!.Ticket;
         Assert.Equal(1, line.Wait(new LineClaim(ticket, "me", Joins: false), "x", 1, _ => true).Stand!.Position);
+    }
+
+    [Fact]
+    public void Who_was_given_a_place_of_which_nothing_more_was_heard_waits_on_where_it_was()
+    {
+        var line = NewLine(longest: 3);
+        var first = Join(line).Stand!.Ticket;
+        line.Serve(first, "session");
+        var second = Join(line).Stand!.Ticket;
+        // The place is given back after as long as a model may take to load, and the client may be as late as ever.
+        for (var waited = 0; waited < 130; waited += 10)
+        {
+            _time.Advance(TimeSpan.FromSeconds(10));
+            Ask(line, second);
+        }
+        Assert.Equal(1, Ask(line, first).Stand!.Position);
+        Assert.Equal(2, Ask(line, second).Stand!.Position);
     }
 
     [Fact]
@@ -73,6 +94,10 @@ public sealed class WaitingLineTests
         // Nobody has ended since: the longer the others run, the longer it takes.
         _time.Advance(TimeSpan.FromSeconds(60));
         Assert.True(Join(line).Stand!.Estimate > TimeSpan.FromSeconds(90));
+        for (var i = 0; i < 2000; i++)
+            line.Turnover.End(TimeSpan.FromSeconds(60));
+        // Of the oldest nothing is left.
+        Assert.InRange(line.Turnover.Ended, 256, 512);
     }
 
     [Fact]
