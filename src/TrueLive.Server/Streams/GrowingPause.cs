@@ -3,7 +3,7 @@ namespace TrueLive.Server.Streams;
 /// <summary>The wait before a leg is tried again: twice as long each time, and short again once it has worked for a while.</summary>
 internal sealed class GrowingPause(TimeProvider time)
 {
-    private static readonly TimeSpan Shortest = TimeSpan.FromSeconds(1);
+    public static readonly TimeSpan Shortest = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Worked = TimeSpan.FromSeconds(10);
 

@@ -86,6 +86,10 @@ internal sealed partial record StreamAddress
     public (string Application, string Key) Published =>
         Path.Split('/', '?') is [_, var application, var key, ..] ? (application, key) : throw new InvalidOperationException(Shown);
 
+    /// <summary>Whether both wait for the same publisher over RTMP.</summary>
+    public bool AwaitsSame(StreamAddress other) => Kind == StreamKind.RtmpListen && other.Kind == Kind && other.Port == Port
+        && other.Published == Published;
+
     /// <summary>An http or https address as it is asked for.</summary>
     public Uri Fetched =>
         new UriBuilder(Scheme, Host, Port).Uri is var server && Uri.TryCreate(server, Path, out var whole) ? whole : server;

@@ -77,7 +77,7 @@ internal sealed class StreamRegistry : IAsyncDisposable
         SessionRegistry sessions, StreamAccess access, ServerOptions options, TimeProvider time, ILogger<StreamRegistry> logger)
     {
         (_sessions, _access, _options, _time, _log) = (sessions, access, options, time, new StreamLog(logger));
-        _rtmp = new RtmpPorts(time, _log.Refused);
+        _rtmp = new RtmpPorts(time, new RefusedPublishers(time, _log.Refused).Add);
     }
 
     /// <summary>Sessions that have a stream as their source, or outputs.</summary>
@@ -87,7 +87,9 @@ internal sealed class StreamRegistry : IAsyncDisposable
     public StreamLegs? Find(string session) => _legs.GetValueOrDefault(session);
 
     /// <summary>Begins a stream with its outputs: all of them are checked before anything begins.</summary>
-    /// <exception cref="RequestRefusedException">An address may not be used (422), or the session is refused.</exception>
+    /// <exception cref="RequestRefusedException">
+    /// An address may not be used (422), another stream waits for the same publisher (409), or the session is refused.
+    /// </exception>
     public async Task<StreamLegs> BeginAsync(StreamRequest request, IReadOnlyList<OutputSettings> outputs, CancellationToken cancel)
     {
         if (outputs.Count > MaxOutputs)
@@ -95,6 +97,9 @@ internal sealed class StreamRegistry : IAsyncDisposable
         await _access.OpenAsync(request.Source, output: false, request.Trusted, cancel).ConfigureAwait(false);
         foreach (var output in outputs)
             await _access.OpenAsync(output.Address, output: true, output.Trusted, cancel).ConfigureAwait(false);
+        // One that is just ending gives way in a moment.
+        if (_legs.Values.Any(l => l.Source?.Address.AwaitsSame(request.Source) == true && _sessions.Find(l.Hosted.Session.Id) is not null))
+            throw new RequestRefusedException(StatusCodes.Status409Conflict, RtmpPort.KeyTaken);
         var hosted = await _sessions.CreateAsync(request.Session with { Stays = true }, cancel).ConfigureAwait(false);
         var legs = LegsOf(hosted);
         _log.Began(hosted.Session.Id, request.Source, outputs);

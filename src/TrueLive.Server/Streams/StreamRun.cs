@@ -36,7 +36,7 @@ internal enum LegState : byte
 
 /// <summary>
 /// Keeps a session supplied from a source: one connection after another, each with an epoch of its own, with growing pauses between those
-/// that fail. While there is none, the session is detached and says why.
+/// that fail. While there is none, the session is detached and says why. Publishers who come to us are taken after the shortest pause.
 /// </summary>
 internal sealed class StreamRun(
     HostedSession hosted, StreamRequest request, StreamAccess access, SessionRegistry sessions, RtmpPorts rtmp, StreamEvents events,
@@ -50,6 +50,7 @@ internal sealed class StreamRun(
     private StreamSource? _source;
     private (long Overdue, long Jumps) _before;
     private RtmpPlace? _awaited;
+    private RtmpPublisher? _publisher;
 
     /// <summary>Where the pictures come from, without anything secret.</summary>
     public StreamAddress Address => request.Source;
@@ -72,12 +73,26 @@ internal sealed class StreamRun(
     public long Overdue => _before.Overdue + (_source?.Overdue ?? 0);
 
     /// <summary>How often the source's clock jumped.</summary>
-    public long Jumps => _before.Jumps + (_source?.Jumps ?? 0);
+    public long Jumps => _before.Jumps + (_source?.Jumps ?? 0) + (_publisher?.Jumps ?? 0);
 
     private bool HasEnded => hosted.Session.State == SessionState.Ended;
 
     /// <summary>Runs until the session ends.</summary>
     public async Task RunAsync(CancellationToken stop)
+    {
+        try
+        {
+            await SupplyAsync(stop).ConfigureAwait(false);
+        }
+        finally
+        {
+            if (_awaited is not null)
+                await _awaited.DisposeAsync().ConfigureAwait(false);
+            Enter(LegState.Ended, hosted.Session.Ended?.Words);
+        }
+    }
+
+    private async Task SupplyAsync(CancellationToken stop)
     {
         while (!stop.IsCancellationRequested && !HasEnded)
         {
@@ -97,13 +112,13 @@ internal sealed class StreamRun(
                     _ => null,
                 };
                 await using var source = await StreamSource.OpenAsync(place, request.Loop, feed, _pool, time, stop).ConfigureAwait(false);
-                (_source, Size, liveSince) = (source, source.Size, time.GetTimestamp());
+                (_source, _publisher, Size, liveSince) = (source, publisher, source.Size, time.GetTimestamp());
                 Listen(source);
                 Enter(LegState.Live, null);
                 var (transport, sink) = (Address.Kind.ToString().ToLowerInvariant(), new UnwatchedSink(hosted.Broadcaster));
                 var end = await sessions.RunAsync(hosted, transport, source, sink, stop).ConfigureAwait(false);
                 _before = (Overdue, Jumps);
-                _source = null;
+                (_source, _publisher) = (null, null);
                 words = end.Because ?? end.Words;
                 if (Address.Kind == StreamKind.File && !request.Loop && end.Error is null)
                 {
@@ -128,13 +143,11 @@ internal sealed class StreamRun(
                 sessions.End(hosted, EndCause.ReceiveClient, words);
                 break;
             }
-            var pause = _pause.After(liveSince);
+            // Who publishes to us sets the pace: an encoder that comes back must be taken before it gives up.
+            var pause = _awaited is null ? _pause.After(liveSince) : GrowingPause.Shortest;
             Enter(LegState.Retrying, $"{words} Tried again after {pause.TotalSeconds:0} s.");
             await Task.Delay(pause, time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
-        if (_awaited is not null)
-            await _awaited.DisposeAsync().ConfigureAwait(false);
-        Enter(LegState.Ended, hosted.Session.Ended?.Words);
     }
 
     // The place stays between two publishers: one that comes back in the pause is not turned away, but waits for its end.

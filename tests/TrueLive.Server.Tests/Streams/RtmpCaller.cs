@@ -63,6 +63,20 @@ internal sealed class RtmpCaller : IDisposable
         return "closed";
     }
 
+    /// <summary>Says hello; whether there is an answer.</summary>
+    public async Task<bool> IsHeardAsync()
+    {
+        try
+        {
+            await SendAsync([3, .. new byte[1536]]);
+            return await _client.GetStream().ReadAsync(new byte[1], Cancel) > 0;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>The far side has closed the connection.</summary>
     public async Task IsClosedAsync()
     {

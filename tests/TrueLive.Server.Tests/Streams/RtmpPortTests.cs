@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Text;
+using Microsoft.Extensions.Time.Testing;
 using TrueLive.Server.Streams.Rtmp;
 using TrueLive.Server.Tests.Http;
 
@@ -20,10 +21,11 @@ public sealed class RtmpPortTests : IAsyncLifetime
 
     private readonly ConcurrentQueue<string> _refused = new();
     private readonly int _port = Program.FreePort();
+    private readonly FakeTimeProvider _time = new();
     private readonly RtmpPorts _ports;
     private RtmpPlace _place = null!;
 
-    public RtmpPortTests() => _ports = new RtmpPorts(TimeProvider.System, (_, _, why) => _refused.Enqueue(why));
+    public RtmpPortTests() => _ports = new RtmpPorts(_time, (_, _, why) => _refused.Enqueue(why));
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -83,8 +85,7 @@ public sealed class RtmpPortTests : IAsyncLifetime
         using var caller = await RtmpCaller.ConnectAsync(_port);
         await caller.GreetAsync(application);
         Assert.Equal("NetStream.Publish.BadName", await caller.PublishAsync(key));
-        await caller.IsClosedAsync();
-        Assert.Contains("No stream waits", Assert.Single(_refused), StringComparison.Ordinal);
+        await IsTurnedAwayAsync(caller, "No stream waits");
     }
 
     [Fact]
@@ -113,9 +114,26 @@ public sealed class RtmpPortTests : IAsyncLifetime
         await using var back = await _place.NextAsync(Cancel);
     }
 
+    [Fact]
+    public async Task An_encoder_that_comes_back_before_its_older_connection_was_taken_is_the_one_that_publishes()
+    {
+        using var one = await RtmpCaller.ConnectAsync(_port);
+        using var two = await RtmpCaller.ConnectAsync(_port);
+        await one.GreetAsync("live");
+        await two.GreetAsync("live");
+        var answers = new[] { one.PublishAsync(Key), two.PublishAsync(Key) };
+        // Whichever was first is cut.
+        var cut = await Task.WhenAny(answers);
+        Assert.Equal("closed", await cut);
+        await using var publisher = await _place.NextAsync(Cancel);
+        _ = publisher.FeedAsync(Stream.Null, Cancel);
+        Assert.Equal("NetStream.Publish.Start", await answers.Single(a => a != cut));
+    }
+
     [Theory]
     [InlineData("hvc1", "HEVC")]
     [InlineData("av01", "AV1")]
+    [InlineData("avc1", "turn them off in the encoder")]
     [InlineData("", "H.264")]
     public async Task Another_codec_than_H264_is_refused_in_words(string enhanced, string words)
     {
@@ -138,24 +156,38 @@ public sealed class RtmpPortTests : IAsyncLifetime
         using (var web = await RtmpCaller.ConnectAsync(_port))
         {
             await web.SendAsync([.. "GET / HTTP/1.1\r\n\r\n"u8, .. new byte[2000]]);
-            await web.IsClosedAsync();
+            await IsTurnedAwayAsync(web, "not RTMP");
         }
         using (var player = await RtmpCaller.ConnectAsync(_port))
         {
             await player.GreetAsync("live");
             await player.CommandAsync(1, "play", 2d, null, Key);
             Assert.Equal("NetStream.Play.StreamNotFound", await player.CodeAsync("onStatus"));
-            await player.IsClosedAsync();
+            await IsTurnedAwayAsync(player, "wants to play");
         }
         using (var talker = await RtmpCaller.ConnectAsync(_port))
         {
             await talker.GreetAsync("live");
-            for (var i = 0; i < 70; i++)
+            // With its connect, as many as may come.
+            for (var i = 0; i < 63; i++)
                 await talker.CommandAsync(0, "_checkbw", 2d, null);
-            await talker.IsClosedAsync();
+            await IsTurnedAwayAsync(talker, "never published");
         }
         (await RtmpCaller.ConnectAsync(_port)).Dispose();
         await NativeClient.UntilAsync(() => _refused.Count == 4);
+        // Whoever hangs up is held as well.
+        for (var i = 1; i < RtmpPort.MaxStrangersOfOne; i++)
+            (await RtmpCaller.ConnectAsync(_port)).Dispose();
+        await NativeClient.UntilAsync(() => _refused.Count == 3 + RtmpPort.MaxStrangersOfOne);
+        using (var late = await RtmpCaller.ConnectAsync(_port))
+            await late.IsClosedAsync();
+        Assert.Contains("Too many", _refused.Last(), StringComparison.Ordinal);
+        await NativeClient.UntilAsync(async () =>
+        {
+            _time.Advance(RtmpPort.RefusedTime);
+            using var again = await RtmpCaller.ConnectAsync(_port);
+            return await again.IsHeardAsync();
+        });
         using var caller = await RtmpCaller.ConnectAsync(_port);
         await caller.GreetAsync("live");
         _ = caller.PublishAsync(Key);
@@ -170,6 +202,7 @@ public sealed class RtmpPortTests : IAsyncLifetime
             silent.Add(await RtmpCaller.ConnectAsync(_port));
         using (var late = await RtmpCaller.ConnectAsync(_port))
             await late.IsClosedAsync();
+        Assert.Contains("Too many", Assert.Single(_refused), StringComparison.Ordinal);
         silent.ForEach(s => s.Dispose());
     }
 
@@ -188,6 +221,18 @@ public sealed class RtmpPortTests : IAsyncLifetime
         await caller.CommandAsync(1, "publish", 6d, null, Key, "live");
         await caller.CodeAsync("onStatus");
         Assert.InRange(caller.Acknowledged, 20_000u, 100_000u);
+    }
+
+    // Nothing but the time for which a refused one is held passes here, so that nobody is turned away for being late.
+    private async Task IsTurnedAwayAsync(RtmpCaller caller, string words)
+    {
+        await NativeClient.UntilAsync(() => _refused.Any(w => w.Contains(words, StringComparison.Ordinal)));
+        var closed = caller.IsClosedAsync();
+        await NativeClient.UntilAsync(() =>
+        {
+            _time.Advance(RtmpPort.RefusedTime);
+            return closed.IsCompleted;
+        });
     }
 
     // Kind and time of each tag of an FLV file.

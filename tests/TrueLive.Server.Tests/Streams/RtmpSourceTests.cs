@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using TrueLive.Server.Tests.Http;
 
@@ -16,6 +18,13 @@ public sealed class RtmpSourceTests(StreamServer server) : IClassFixture<StreamS
         var stream = await server.BeginAsync($"rtmp://:{port}/live/secret-key-1?mode=listener", null, "udp://127.0.0.1:9");
         // Another stream on the same port, whose publisher has nothing to do with this one.
         var other = await server.BeginAsync($"rtmp://:{port}/live/secret-key-2?mode=listener");
+        // Nor may another stream wait for the same publisher.
+        using (var taken = await server.Http.PostAsJsonAsync("/v1/streams",
+            new { source = $"rtmp://:{port}/live/secret-key-1?mode=listener" }, TestContext.Current.CancellationToken))
+        {
+            Assert.Equal((HttpStatusCode.Conflict, true), (taken.StatusCode,
+                (await taken.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)).Contains("another key", StringComparison.Ordinal)));
+        }
         await using var wrong = Push($"rtmp://127.0.0.1:{port}/live/wrong-key-3");
         await NativeClient.UntilAsync(() => wrong.HasEnded);
         Assert.Contains("No stream waits for this application and stream key", wrong.Said, StringComparison.Ordinal);

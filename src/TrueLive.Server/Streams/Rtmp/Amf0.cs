@@ -25,13 +25,18 @@ internal static class Amf0
 
     /// <summary>
     /// The values of a command: numbers, flags, texts, objects as dictionaries, and null for everything that is none of these. What cannot
-    /// be read, or is more than a command needs, ends them: OBS 29 closes an array in its object as if the array were one.
+    /// be read, or is more than a command needs, ends them, with the members of an object that came before it: OBS 29 closes an array in its
+    /// object as if the array were one.
     /// </summary>
     public static List<object?> Read(ReadOnlySpan<byte> bytes)
     {
         var (values, left) = (new List<object?>(), MaxValues);
-        while (!bytes.IsEmpty && Value(ref bytes, ref left, 0, out var value))
-            values.Add(value);
+        for (var whole = true; whole && !bytes.IsEmpty;)
+        {
+            whole = Value(ref bytes, ref left, 0, out var value);
+            if (whole || value is Dictionary<string, object?>)
+                values.Add(value);
+        }
         return values;
     }
 

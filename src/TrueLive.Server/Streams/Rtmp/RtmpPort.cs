@@ -18,6 +18,9 @@ internal sealed class RtmpPort : IDisposable
 
     public static readonly TimeSpan RefusedTime = TimeSpan.FromSeconds(1);
 
+    /// <summary>Why a place is not given.</summary>
+    public const string KeyTaken = "Another stream waits for this stream key; take another key, or end that stream.";
+
     private static readonly TimeSpan RetryTime = TimeSpan.FromMilliseconds(100);
 
     private readonly TcpListener _listener;
@@ -60,7 +63,7 @@ internal sealed class RtmpPort : IDisposable
         lock (_gate)
         {
             if (_places.Exists(p => p.Is(application, key)))
-                throw new RtmpException("Another stream waits for this stream key; take another key, or end that stream.");
+                throw new RtmpException(KeyTaken);
             var place = new RtmpPlace(application, key, gone =>
             {
                 lock (_gate)
@@ -90,7 +93,10 @@ internal sealed class RtmpPort : IDisposable
                 if (Enter(from))
                     _ = ServeAsync(socket, from, stop);
                 else
+                {
+                    _refused(from, _port, "Too many connections wait to publish.");
                     socket.Dispose();
+                }
             }
             catch (Exception error) when (error is SocketException or OperationCanceledException or ObjectDisposedException)
             {
@@ -102,24 +108,23 @@ internal sealed class RtmpPort : IDisposable
 
     private async Task ServeAsync(Socket socket, IPAddress from, CancellationToken stop)
     {
-        socket.NoDelay = true;
-        var publisher = new RtmpPublisher(new RtmpConnection(new NetworkStream(socket, ownsSocket: true)));
         var accepted = false;
         try
         {
+            socket.NoDelay = true;
+            var publisher = new RtmpPublisher(new RtmpConnection(new NetworkStream(socket, ownsSocket: true)));
             using var late = new CancellationTokenSource(StrangerTime, _time);
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop, late.Token);
             var (application, key) = await publisher.AskAsync(limit.Token).ConfigureAwait(false);
             var place = Find(application, key);
-            accepted = place?.Offer(publisher) == true;
+            accepted = place is not null && await place.OfferAsync(publisher).ConfigureAwait(false);
             if (accepted)
                 return;
             var words = place is null ? "No stream waits for this application and stream key." : "This stream key is being published.";
             _refused(from, _port, words);
             await publisher.RefuseAsync("NetStream.Publish.BadName", words, limit.Token).ConfigureAwait(false);
-            await Task.Delay(RefusedTime, _time, stop).ConfigureAwait(false);
         }
-        catch (RtmpException error)
+        catch (Exception error) when (error is IOException or SocketException)
         {
             _refused(from, _port, error.Message);
         }
@@ -131,7 +136,10 @@ internal sealed class RtmpPort : IDisposable
         finally
         {
             if (!accepted)
-                await publisher.DisposeAsync().ConfigureAwait(false);
+            {
+                await Task.Delay(RefusedTime, _time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                socket.Dispose();
+            }
             Leave(from);
         }
     }

@@ -63,21 +63,27 @@ internal sealed class RtmpPlace(string application, string key, Action<RtmpPlace
     public bool Is(string otherApplication, string otherKey) =>
         CryptographicOperations.FixedTimeEquals(_key, Encoding.UTF8.GetBytes(otherKey)) & application == otherApplication;
 
-    /// <summary>Takes a publisher. False when there is one, or nobody waits any more.</summary>
-    public bool Offer(RtmpPublisher publisher)
+    /// <summary>
+    /// Takes a publisher, in place of one that has not been taken out yet: its encoder may have given up and come back. False when one is
+    /// publishing, or nobody waits any more.
+    /// </summary>
+    public async ValueTask<bool> OfferAsync(RtmpPublisher publisher)
     {
+        bool taken;
+        RtmpPublisher? older;
         lock (_gate)
         {
-            if (_current is not null || !_next.Writer.TryWrite(publisher))
+            if (!_next.Reader.TryRead(out older) && _current is not null)
                 return false;
-            _current = publisher;
-            publisher.Left = () =>
-            {
-                lock (_gate)
-                    _current = null;
-            };
-            return true;
+            // It may be taken out, and leave, as soon as it is written.
+            (_current, publisher.Left) = (publisher, () => Leave(publisher));
+            taken = _next.Writer.TryWrite(publisher);
+            if (!taken)
+                (_current, publisher.Left) = (null, null);
         }
+        if (older is not null)
+            await older.DisposeAsync().ConfigureAwait(false);
+        return taken;
     }
 
     /// <summary>The next publisher; the caller disposes it, which makes room for another.</summary>
@@ -90,5 +96,14 @@ internal sealed class RtmpPlace(string application, string key, Action<RtmpPlace
         _next.Writer.TryComplete();
         while (_next.Reader.TryRead(out var waiting))
             await waiting.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private void Leave(RtmpPublisher publisher)
+    {
+        lock (_gate)
+        {
+            if (_current == publisher)
+                _current = null;
+        }
     }
 }
