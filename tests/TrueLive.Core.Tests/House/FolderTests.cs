@@ -79,7 +79,7 @@ public sealed partial class FolderTests
             Streams: Access Configuration Live/Broadcast Live/Sessions Resources
             Streams: Streams/Rtmp
             Interactive: Access Capacity Clips Configuration Live/Sessions Pictures Resources
-            Live/Transports: Configuration Live/Broadcast Live/Control Live/Sessions
+            Live/Transports: Access Configuration Live/Broadcast Live/Control Live/Sessions
             Clips: Access Capacity Configuration Journals Live/Sessions Pictures Resources
             Live/Control: Journals Live/Broadcast Live/Sessions
             Previews: Capacity Live/Sessions Resources
