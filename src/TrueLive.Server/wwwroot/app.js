@@ -102,6 +102,7 @@ $('share').onclick = async () => {
   const { share } = await import('./share.js');
   share(live, screen?.commands?.()).catch((error) => trouble(error.message));
 };
+$('streams').ontoggle = async () => (await import('./streams.js')).open($('streams-body'), live);
 $('sheet').addEventListener('click', (event) => {
   if (event.target === $('sheet')) $('sheet').close();
 });
