@@ -11,6 +11,11 @@ class Streams {
   #live;
   #cards = new Map();
   #list = h('div.stream-list', {});
+  #empty = h(
+    'p.note',
+    {},
+    'What you begin appears here, and so does a session that you start above. Then choose where it goes: YouTube, Twitch, a virtual webcam, HLS, SRT or a recording.',
+  );
   #lines = h('div', {});
   #fields = h('div.stream-fields', {});
   #problem = h('p.stream-problem', { role: 'alert' });
@@ -30,6 +35,7 @@ class Streams {
       ),
       this.#list,
     );
+    this.#list.append(this.#empty);
     this.#ask();
     this.#look();
   }
@@ -58,12 +64,13 @@ class Streams {
         this.#lines.replaceChildren(button);
         return await forObs(wanted, button);
       }
-      await post('/v1/streams', { source: this.#way.source(), ...wanted });
+      const { session } = await post('/v1/streams', { source: this.#way.source(), ...wanted });
       for (const input of this.#fields.querySelectorAll('#streams-key, #streams-address'))
         Object.assign(input, { value: '', placeholder: 'entered; not shown again' });
       this.#tell();
       say('The stream waits for its source.');
       await this.#look();
+      this.#cards.get(session.id)?.box.scrollIntoView({ block: 'nearest' });
     } catch (error) {
       this.#problem.textContent = error.message;
     }
@@ -91,6 +98,7 @@ class Streams {
       card.box.remove();
       this.#cards.delete(id);
     }
+    this.#empty.hidden = streams.length > 0;
     for (const stream of streams) {
       const { id } = stream.session;
       if (!this.#cards.has(id)) {
@@ -109,8 +117,10 @@ class Streams {
 
 let streams = null;
 
-/** Fills the part when it is opened for the first time. */
-export function open(box, live) {
+/** Fills the part when it is opened for the first time, and shows as much of it as there is room for. */
+export function open(part, live) {
   if (!document.querySelector('link[href="streams.css"]')) document.head.append(h('link', { rel: 'stylesheet', href: 'streams.css' }));
-  streams ??= new Streams(box, live);
+  if (streams) return;
+  streams = new Streams($('streams-body'), live);
+  part.scrollIntoView({ block: 'nearest' });
 }
