@@ -274,6 +274,25 @@ public sealed class ServerOptions
     [RegularExpression("^(text|json)$")]
     public string LogFormat { get; set; } = "text";
 
+    /// <summary>Clients that may wait in line for a place when the server or the fleet is full; 0 refuses them.</summary>
+    [Category(OptionUse.Both)]
+    [Description("Clients that may wait in line for a live session when the server, or the fleet behind a control node, is full. 0 " +
+        "refuses them at once.")]
+    [Range(0, 10_000)]
+    public int Queue { get; set; }
+
+    /// <summary>As many of one API key, or of one address where no keys are asked for.</summary>
+    [Category(OptionUse.Both)]
+    [Description("How many of those in line may be of one API key, or of one address where no keys are asked for.")]
+    [Range(1, 10_000)]
+    public int QueuePerClient { get; set; } = 16;
+
+    /// <summary>Minutes that each may wait.</summary>
+    [Category(OptionUse.Both)]
+    [Description("Minutes after which a client that still waits in line loses its position.")]
+    [Range(1, 1440)]
+    public int QueueMinutes { get; set; } = 30;
+
     /// <summary>Address of the front door of the fleet that this server is a worker of; empty for a standalone server.</summary>
     [Category(OptionUse.Serve)]
     [Description("Address of a fleet's front door, such as https://live.example.org: the server becomes a worker there and takes " +

@@ -47,6 +47,7 @@ public sealed partial class FolderTests
             Graphs: Devices Manifest
             Devices: Manifest
             Motion: Threads
+            Masks: Graphs
             Grading: Prompts
             Prompts: Manifest
             """,
