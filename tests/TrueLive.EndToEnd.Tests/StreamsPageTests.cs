@@ -8,7 +8,6 @@ namespace TrueLive.EndToEnd.Tests;
 
 /// <summary>The Streams part of Live, with an encoder that pushes to us and a receiver that gets what was made of it.</summary>
 [Collection(nameof(Browser))]
-[Trait("Run", "browser")]
 public sealed class StreamsPageTests(Browser browser, Studio studio)
 {
     private const string Phrase = "secret-phrase-1";
