@@ -22,8 +22,9 @@ public sealed class RtmpSourceTests(StreamServer server) : IClassFixture<StreamS
         using (var taken = await server.Http.PostAsJsonAsync("/v1/streams",
             new { source = $"rtmp://:{port}/live/secret-key-1?mode=listener" }, TestContext.Current.CancellationToken))
         {
-            Assert.Equal((HttpStatusCode.Conflict, true), (taken.StatusCode,
-                (await taken.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)).Contains("another key", StringComparison.Ordinal)));
+            Assert.Equal(HttpStatusCode.Conflict, taken.StatusCode);
+            Assert.Contains("another key", await taken.Content.ReadAsStringAsync(TestContext.Current.CancellationToken),
+                StringComparison.Ordinal);
         }
         await using var wrong = Push($"rtmp://127.0.0.1:{port}/live/wrong-key-3");
         await NativeClient.UntilAsync(() => wrong.HasEnded);
