@@ -25,8 +25,8 @@ internal static class Amf0
 
     /// <summary>
     /// The values of a command: numbers, flags, texts, objects as dictionaries, and null for everything that is none of these. What cannot
-    /// be read, or is more than a command needs, ends them; the members of an object that came before it are kept: OBS 29 closes an array in
-    /// its object as if the array were one.
+    /// be read, or is more than a command needs, ends them; an object's members before it are kept: OBS 29 closes an array in its object as
+    /// if the array were one.
     /// </summary>
     public static List<object?> Read(ReadOnlySpan<byte> bytes)
     {
