@@ -12,6 +12,10 @@ public sealed class StreamsPageTests(Browser browser, Studio studio)
 {
     private const string Phrase = "secret-phrase-1";
 
+    // Sessions of other pages have cards as well.
+    private const string Card = ".stream:has([data-leg=source])";
+    private const string Output = Card + " li:nth-of-type(2)";
+
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
@@ -35,11 +39,11 @@ public sealed class StreamsPageTests(Browser browser, Studio studio)
 
         var out1 = FreePort();
         using var receiver = Ffmpeg("-i", $"srt://127.0.0.1:{out1}?mode=listener&passphrase={Phrase}", "-frames:v", "10", "-f", "null", "-");
-        await page.Page.SelectOptionAsync(".stream-out select", "address");
-        await page.Page.FillAsync(".stream-out input", $"srt://127.0.0.1:{out1}?passphrase={Phrase}");
-        await page.Page.ClickAsync(".stream-out button.primary");
-        await page.UntilAsync("document.querySelector('.stream li:nth-of-type(2)')?.dataset.state === 'live'");
-        await page.UntilAsync("document.querySelector('.stream li:nth-of-type(2)').textContent.includes('kbit/s')");
+        await page.Page.SelectOptionAsync(Card + " select", "address");
+        await page.Page.FillAsync(Card + " input", $"srt://127.0.0.1:{out1}?passphrase={Phrase}");
+        await page.Page.ClickAsync(Card + " button.primary");
+        await page.UntilAsync($"document.querySelector('{Output}')?.dataset.state === 'live'");
+        await page.UntilAsync($"document.querySelector('{Output}').textContent.includes('kbit/s')");
         await receiver.WaitForExitAsync(Cancel);
         Assert.Equal(0, receiver.ExitCode);
         await LookAsync(page, "streams-live");
@@ -48,14 +52,14 @@ public sealed class StreamsPageTests(Browser browser, Studio studio)
         Assert.DoesNotContain(key, all, StringComparison.Ordinal);
         Assert.DoesNotContain(Phrase, all, StringComparison.Ordinal);
 
-        await page.Page.SelectOptionAsync(".stream-out select", "youtube");
-        Assert.Equal("password", await page.Page.GetAttributeAsync(".stream-out input[id*=out-key]", "type"));
-        await page.Page.SelectOptionAsync(".stream-out select", "webcam");
-        Assert.Contains("v4l2loopback", await page.Page.InnerTextAsync(".stream-out"), StringComparison.Ordinal);
-        await page.Page.ClickAsync(".stream li:nth-of-type(2) button");
-        await page.UntilAsync("document.querySelectorAll('.stream li').length === 1");
-        await page.Page.ClickAsync("text=End stream");
-        await page.UntilAsync("!document.querySelector('.stream')");
+        await page.Page.SelectOptionAsync(Card + " select", "youtube");
+        Assert.Equal("password", await page.Page.GetAttributeAsync(Card + " input[id*=out-key]", "type"));
+        await page.Page.SelectOptionAsync(Card + " select", "webcam");
+        Assert.Contains("v4l2loopback", await page.Page.InnerTextAsync(Card), StringComparison.Ordinal);
+        await page.Page.ClickAsync(Output + " button");
+        await page.UntilAsync($"!document.querySelector('{Output}')");
+        await page.Page.ClickAsync(Card + " >> text=End stream");
+        await page.UntilAsync($"!document.querySelector('{Card}')");
     }
 
     private static async Task LookAsync(LivePage page, string name)

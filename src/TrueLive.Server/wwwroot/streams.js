@@ -81,12 +81,12 @@ class Streams {
     clearTimeout(this.timer);
     if ($('streams').open && !document.hidden && !$('live').hidden) {
       try {
-        const { streams } = await askJson('/v1/streams');
-        const own = this.#live.transport?.session.session;
-        if (own && !streams.some((s) => s.session.id === own)) streams.unshift({ session: { id: own }, outputs: [] });
-        this.#show(streams, own);
+        const [{ streams }, { sessions }] = await Promise.all([askJson('/v1/streams'), askJson('/v1/sessions')]);
+        // Sessions that OBS or a page sends into get ways out as well.
+        for (const session of sessions) if (!streams.some((s) => s.session.id === session.id)) streams.push({ session, outputs: [] });
+        this.#show(streams, this.#live.transport?.session.session);
       } catch (error) {
-        this.#problem.textContent = error.message;
+        say(error.message);
       }
     }
     this.timer = setTimeout(() => this.#look(), 1000);
@@ -102,10 +102,8 @@ class Streams {
     for (const stream of streams) {
       const { id } = stream.session;
       if (!this.#cards.has(id)) {
-        const card = new StreamCard(
-          id,
-          stream.source ? null : id === own ? 'This page’s session' : 'A session that a client sends into',
-          () => this.#look(),
+        const card = new StreamCard(id, stream.source ? null : id === own ? 'This page’s session' : 'OBS, another page or a client', () =>
+          this.#look(),
         );
         this.#cards.set(id, card);
         this.#list.append(card.box);
