@@ -60,8 +60,8 @@ internal sealed class FlvWriter
             const int Multitrack = 6;
             var codec = isEnhanced && body.Length >= 5 ? Encoding.ASCII.GetString(body[1..5]) : "";
             if (isEnhanced && (codec == "avc1" || (body[0] & 15) == Multitrack))
-                throw new RtmpException("Enhanced RTMP and several tracks are not taken: turn them off in the encoder, which sends H.264 as " +
-                    "plain RTMP then.");
+                throw new RtmpException("Enhanced RTMP and several tracks are not taken: turn them off in the encoder, which sends " +
+                    "H.264 as plain RTMP then.");
             throw new RtmpException((codec switch { "hvc1" => "HEVC", "av01" => "AV1", "vp09" => "VP9", _ => "Another codec than H.264" })
                 + " is not taken over RTMP: set the encoder to H.264.");
         }
