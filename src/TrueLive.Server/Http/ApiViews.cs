@@ -177,6 +177,7 @@ internal sealed record ShortageView(string Resource, string Words);
 [JsonSerializable(typeof(ProbeListView))]
 [JsonSerializable(typeof(ProbeCheckView))]
 [JsonSerializable(typeof(ProblemDetails))]
+[JsonSerializable(typeof(LineView))]
 [JsonSerializable(typeof(CreateClipBody))]
 [JsonSerializable(typeof(ClipView))]
 [JsonSerializable(typeof(ClipListView))]

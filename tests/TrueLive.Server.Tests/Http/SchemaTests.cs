@@ -67,6 +67,7 @@ public sealed class SchemaTests
             document[path] = answers;
         }
         sent.Add(nameof(ProblemDetails), typeof(ProblemDetails));
+        sent.Add(nameof(LineView), typeof(LineView));
         var today = JsonSchemas.Document("truelive-api/1", ApiJson.Default.Options, received.Select(t => (t.Key, t.Value)),
             sent.Select(t => (t.Key, t.Value)));
         // A refusal adds fields of its own (RFC 9457 section 3.2).
