@@ -145,6 +145,8 @@ internal static class BenchModelsCommand
             text.Append(CultureInfo.InvariantCulture,
                 $"| {Size(one)}, one thread: as shipped / {WholeName} | " +
                 $"{one.Median / size.First(c => c.Name == WholeName).Median:0.00} |\n");
+            text.Append(CultureInfo.InvariantCulture,
+                $"| {Size(one)}, one thread: {MaskName} / {id} | {size.First(c => c.Name == MaskName).Median / one.Median:0.00} |\n");
             if (candy is not null && size.Contains(candy))
                 text.Append(CultureInfo.InvariantCulture,
                     $"| {Size(one)}, one thread: {id} / candy | {one.Median / candy.Median:0.000} |\n");

@@ -71,7 +71,7 @@ public readonly record struct KeepMask(MaskArea On, MaskRest Rest)
     public const string RestId = "mask_rest";
 
     // What the parameters are set to while the words decide.
-    private const string AsPrompt = "as the prompt says";
+    private const string AsPrompt = "as prompted";
 
     /// <summary>No mask is in force.</summary>
     public bool IsEmpty => On == MaskArea.Everything;

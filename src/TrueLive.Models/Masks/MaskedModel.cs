@@ -10,14 +10,9 @@ namespace TrueLive.Models.Masks;
 public sealed class MaskedModel : IVideoModel
 {
     private readonly TimeProvider _time;
-    private ModelInfo _declared;
-    private ModelInfo _info;
+    private volatile Told _told;
 
-    private MaskedModel(IVideoModel model, TimeProvider time)
-    {
-        (Model, _time, _declared) = (model, time, model.Info);
-        _info = Describe(_declared);
-    }
+    private MaskedModel(IVideoModel model, TimeProvider time) => (Model, _time, _told) = (model, time, new Told(model.Info));
 
     /// <summary>The model without the mask.</summary>
     public IVideoModel Model { get; }
@@ -28,12 +23,10 @@ public sealed class MaskedModel : IVideoModel
         get
         {
             // A model may learn more about itself when it is loaded.
-            if (!ReferenceEquals(Model.Info, _declared))
-            {
-                _declared = Model.Info;
-                _info = Describe(_declared);
-            }
-            return _info;
+            var (told, now) = (_told, Model.Info);
+            if (!ReferenceEquals(told.Bare, now))
+                _told = told = new Told(now);
+            return told.Masked;
         }
     }
 
@@ -70,5 +63,8 @@ public sealed class MaskedModel : IVideoModel
     /// <inheritdoc/>
     public void Dispose() => Model.Dispose();
 
-    private static ModelInfo Describe(ModelInfo info) => info with { Parameters = [.. info.Parameters, .. KeepMask.Parameters] };
+    private sealed record Told(ModelInfo Bare)
+    {
+        public ModelInfo Masked { get; } = Bare with { Parameters = [.. Bare.Parameters, .. KeepMask.Parameters] };
+    }
 }

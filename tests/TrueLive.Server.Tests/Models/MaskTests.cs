@@ -71,7 +71,7 @@ public sealed class MaskTests(MadeFiles files) : IClassFixture<MadeFiles>
             upload,
             format = "mkv",
             prompts = "0s ink; 0.6s on a white background",
-            values = "0s level=60 mask_on=background; 0.4s mask_on=\"as the prompt says\""
+            values = "0s level=60 mask_on=background; 0.4s mask_on=\"as prompted\""
         });
         var shown = await LumaAsync(server, (await server.FollowAsync(job))[^1].Job);
         Assert.Equal([60, 60, 60, 60, 60, 60, 235, 235], shown);
