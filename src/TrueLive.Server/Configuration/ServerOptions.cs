@@ -218,8 +218,8 @@ public sealed class ServerOptions
     public string[] StreamHosts { get; set; } = [];
 
     /// <summary>Ports on which a stream may wait for its sender or its receivers.</summary>
-    [Description("Ports on which a stream may wait for its sender or its receivers (srt://:9000?mode=listener), such as 9000,9001; empty " +
-        "allows none, but every one above 1023 where no keys are asked for on loopback.")]
+    [Description("Ports on which a stream may wait for its sender or its receivers (rtmp://:1935/..., srt://:9000?mode=listener), such as " +
+        "1935,9000; empty allows none, but every one above 1023 where no keys are asked for on loopback.")]
     public string[] StreamPorts { get; set; } = [];
 
     /// <summary>Folder whose files may be streamed, and into which outputs record.</summary>

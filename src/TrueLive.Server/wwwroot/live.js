@@ -221,7 +221,7 @@ export class Live {
     this.#showParameters(this.transport?.session.prompt.values ?? this.#values);
   }
 
-  // Most models have none, so the code for them is loaded only when needed.
+  // Loaded after the page, which is shown without it.
   async #showParameters(values = {}) {
     const declared = this.picker.chosen?.parameters ?? [];
     $('parameters').hidden = !declared.length;

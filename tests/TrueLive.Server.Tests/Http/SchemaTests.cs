@@ -111,8 +111,11 @@ public sealed class SchemaTests
     private sealed record FrameTrace(
         long Output, long Source, uint MediaTime, uint OutputMediaTime, long Revision, int Epoch, string? Model, string? ModelVersion,
         string Origin,
-        double ArrivedMs, double DecodeMs, double WaitMs, double? HeldMs, double StepMs, double EncodeMs)
+        double ArrivedMs, double DecodeMs, double WaitMs, double? HeldMs, double StepMs, double EncodeMs,
+        MaskTrace? Mask)
     {
         public string Type { get; } = "frame";
     }
+
+    private sealed record MaskTrace(string On, string Rest, double Person, double Ms);
 }
