@@ -88,7 +88,7 @@ internal sealed partial class WebRtcClient : IDisposable
     public async Task RunAsync(bool newSession, CancellationToken stop)
     {
         var hosted = _admitted.Hosted;
-        using (var span = SessionTrace.Part("ICE and DTLS"))
+        var span = SessionTrace.Part("ICE and DTLS");
         try
         {
             await _peer.Opened.WaitAsync(stop).ConfigureAwait(false);
@@ -103,6 +103,10 @@ internal sealed partial class WebRtcClient : IDisposable
             if (newSession && hosted.Session.State == SessionState.Created && hosted.LastNumber == _admitted.Number)
                 _registry.End(hosted, EndCause.ReceiveClient, reason);
             return;
+        }
+        finally
+        {
+            span?.Dispose();
         }
         _ = EndVideoAsync();
         hosted.Broadcaster.Add(_receiver);
