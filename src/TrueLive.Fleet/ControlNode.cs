@@ -34,11 +34,12 @@ public static class ControlNode
             p.GetRequiredService<FailedKeys>())
         { LeavesLinksToWorkers = true });
         services.AddHttpForwarder();
-        services.AddSingleton<JoinKeys>().AddSingleton<WorkerRoutes>().AddSingleton<SessionMover>().AddSingleton<WorkerLinks>()
-            .AddSingleton<SessionPlaces>().AddSingleton<FrontDoor>();
+        services.AddSingleton<JoinKeys>().AddSingleton<WorkerRoutes>().AddSingleton<PlacementTimes>().AddSingleton<SessionMover>()
+            .AddSingleton<WorkerLinks>().AddSingleton<SessionPlaces>().AddSingleton<FrontDoor>();
         services.AddSingleton<FleetWatch>().AddHostedService(p => p.GetRequiredService<FleetWatch>());
         services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(FleetWatch.MeterName, ServerMetrics.MeterName, "System.Runtime")
             .AddPrometheusExporter());
+        TraceExport.Add(services, "truelive-control");
         var app = builder.Build();
         TrueLiveServer.UseDoor(app);
         var page = new PhysicalFileProvider(Path.Combine(AppContext.BaseDirectory, "fleet-page"));

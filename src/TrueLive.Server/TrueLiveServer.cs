@@ -124,6 +124,7 @@ public static partial class TrueLiveServer
         }).AddHostedService(p => p.GetRequiredService<CapacityMeasurement>());
         services.AddOpenApi("v1");
         services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(ServerMetrics.Meters).AddPrometheusExporter());
+        TraceExport.Add(services, options.Join.Length > 0 ? "truelive-worker" : "truelive");
     }
 
     private static void AddDoor(IServiceCollection services, ServerOptions options, TimeProvider time)

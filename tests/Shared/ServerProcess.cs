@@ -58,7 +58,11 @@ internal sealed class ServerProcess : IAsyncDisposable
         StartUnderAsync(netns is null ? [] : ["ip", "netns", "exec", netns], flags);
 
     /// <summary>Starts a front door of a fleet.</summary>
-    public static Task<ServerProcess> StartControlAsync(params string[] flags) => StartedAsync(new ServerProcess([], "control", flags));
+    public static Task<ServerProcess> StartControlAsync(params string[] flags) => StartControlUnderAsync([], flags);
+
+    /// <summary>As <see cref="StartUnderAsync"/>, a front door of a fleet.</summary>
+    public static Task<ServerProcess> StartControlUnderAsync(string[] before, params string[] flags) =>
+        StartedAsync(new ServerProcess(before, "control", flags));
 
     /// <summary>Starts it through a command that sets up its environment (env, prlimit, setpriv) and then executes it.</summary>
     public static Task<ServerProcess> StartUnderAsync(string[] before, params string[] flags) =>

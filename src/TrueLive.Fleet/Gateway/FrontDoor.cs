@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Encodings.Web;
@@ -10,8 +11,10 @@ using Orleans;
 using Orleans.Runtime;
 using TrueLive.Fleet.Grains;
 using TrueLive.Fleet.Links;
+using TrueLive.Fleet.Placement;
 using TrueLive.Server.Access;
 using TrueLive.Server.Http;
+using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Resources;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -59,18 +62,7 @@ internal sealed class FrontDoor(IHttpForwarder forwarder, SessionPlaces places, 
         var owner = gate.OwnerOf(http.Request);
         var asked = await ClientRequest.OfAsync(http.Request, http.RequestAborted).ConfigureAwait(false);
         if (asked.Makes is { } ask)
-        {
-            var (chosen, session) = await places.PlaceAsync(ask, LineTickets.Of(http.Request, owner)).ConfigureAwait(false);
-            var made = false;
-            try
-            {
-                made = await SendAsync(http, chosen, session, owner).ConfigureAwait(false);
-            }
-            finally
-            {
-                await places.SettleAsync(session, made).ConfigureAwait(false);
-            }
-        }
+            await MakeAsync(http, ask, owner).ConfigureAwait(false);
         else if (asked.Session is { } id)
         {
             if (await places.FindAsync(id, owner, http.RequestAborted).ConfigureAwait(false) is { } worker)
@@ -95,13 +87,36 @@ internal sealed class FrontDoor(IHttpForwarder forwarder, SessionPlaces places, 
         }
     }
 
+    private async Task MakeAsync(HttpContext http, SessionAsk ask, string owner)
+    {
+        using var span = SessionTrace.Request(http.Request, "front door");
+        try
+        {
+            var (chosen, session) = await places.PlaceAsync(ask, LineTickets.Of(http.Request, owner)).ConfigureAwait(false);
+            var made = false;
+            try
+            {
+                made = await SendAsync(http, chosen, session, owner, span).ConfigureAwait(false);
+            }
+            finally
+            {
+                await places.SettleAsync(session, made).ConfigureAwait(false);
+            }
+        }
+        catch (RequestRefusedException refused)
+        {
+            span.Fail(refused.Message);
+            throw;
+        }
+    }
+
     // True when the worker did what was asked.
-    private async Task<bool> SendAsync(HttpContext http, LinkedWorker worker, string session, string owner)
+    private async Task<bool> SendAsync(HttpContext http, LinkedWorker worker, string session, string owner, Activity? span = null)
     {
         var route = routes.To(worker);
         using var over = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, route.Gone, life.ApplicationStopping);
         var error = await forwarder.SendAsync(http, worker.Address, route.Invoker, Settings,
-            new TicketTransformer(TicketFor(http.Request, worker, session, owner)), over.Token).ConfigureAwait(false);
+            new TicketTransformer(TicketFor(http.Request, worker, session, owner), span), over.Token).ConfigureAwait(false);
         if (error != ForwarderError.None && !http.Response.HasStarted && !http.RequestAborted.IsCancellationRequested)
             await RefuseAsync(http, "The machine that has this does not answer. Try again in a second: if it is lost, another one goes on.")
                 .ConfigureAwait(false);

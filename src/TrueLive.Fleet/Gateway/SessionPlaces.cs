@@ -6,12 +6,13 @@ using TrueLive.Fleet.Links;
 using TrueLive.Fleet.Placement;
 using TrueLive.Server.Capacity;
 using TrueLive.Server.Fleet;
+using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Resources;
 
 namespace TrueLive.Fleet.Gateway;
 
 /// <summary>Finds the worker of a session, and places those that are new or have lost theirs.</summary>
-internal sealed class SessionPlaces(IGrainFactory grains, TimeProvider time)
+internal sealed class SessionPlaces(IGrainFactory grains, PlacementTimes times, TimeProvider time)
 {
     // Workers that are asked before a session is refused.
     private const int Attempts = 3;
@@ -28,7 +29,12 @@ internal sealed class SessionPlaces(IGrainFactory grains, TimeProvider time)
     public async Task<(LinkedWorker Worker, string Session)> PlaceAsync(SessionAsk ask, LineClaim claim)
     {
         var session = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(12));
-        return (await TakeAsync(session, ask, except => Fleet.PlaceAsync(session, ask, except, claim)).ConfigureAwait(false), session);
+        using var span = SessionTrace.Part("placement");
+        var began = time.GetTimestamp();
+        var worker = await TakeAsync(session, ask, except => Fleet.PlaceAsync(session, ask, except, claim)).ConfigureAwait(false);
+        times.Placed(time.GetElapsedTime(began));
+        span?.SetTag("truelive.session", session).SetTag("truelive.worker", worker.Name);
+        return (worker, session);
     }
 
     /// <summary>The worker that has a session, or that goes on with it; null where there is no such session.</summary>

@@ -1,12 +1,16 @@
+using System.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using TrueLive.Server.Access;
 using TrueLive.Server.Http;
+using TrueLive.Server.Live.Sessions;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace TrueLive.Fleet.Gateway;
 
 /// <summary>Makes of a client's request one for a worker: with a ticket, and without any key that the client showed.</summary>
-internal sealed class TicketTransformer(string ticket) : HttpTransformer
+/// <param name="ticket">The ticket.</param>
+/// <param name="span">The span that ends when the worker has answered; null for none.</param>
+internal sealed class TicketTransformer(string ticket, Activity? span) : HttpTransformer
 {
     private static readonly string[] Withheld = ["Authorization", "X-Api-Key", "Cookie", "Forwarded", "X-Forwarded-For", "X-Forwarded-Host",
         "X-Forwarded-Proto", GatewayTicket.Header];
@@ -19,6 +23,7 @@ internal sealed class TicketTransformer(string ticket) : HttpTransformer
         foreach (var name in Withheld)
             headers.Remove(name);
         headers.Host = null;
+        SessionTrace.Pass(proxyRequest);
         headers.TryAddWithoutValidation(GatewayTicket.Header, ticket);
         // A browser's key stands among the subprotocols.
         if (headers.Remove("Sec-WebSocket-Protocol") && httpContext.WebSockets.WebSocketRequestedProtocols.Contains(SocketProtocol.Name))
@@ -31,6 +36,8 @@ internal sealed class TicketTransformer(string ticket) : HttpTransformer
     {
         if (proxyResponse is not null)
         {
+            // What follows over a WebSocket is no part of the request.
+            span?.SetTag("http.response.status_code", (int)proxyResponse.StatusCode).Dispose();
             foreach (var name in httpContext.Response.Headers.Keys)
                 proxyResponse.Headers.Remove(name);
         }

@@ -64,6 +64,8 @@ internal sealed class WorkerRoutes(TimeProvider time) : IDisposable
             UseCookies = false,
             AutomaticDecompression = DecompressionMethods.None,
             ConnectTimeout = ConnectTime,
+            // The front door says itself which trace a request belongs to.
+            ActivityHeadersPropagator = null,
         };
         // Workers need no certificate that anybody signed: the link, which has a key, says which one is theirs.
         handler.SslOptions.RemoteCertificateValidationCallback = (_, shown, _, _) =>

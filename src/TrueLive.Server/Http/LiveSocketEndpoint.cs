@@ -21,6 +21,7 @@ internal static class LiveSocketEndpoint
         SessionRegistry registry, PictureBudget budget, LargePictures large, TimeProvider time)
     {
         AdmittedClient admitted;
+        using var span = SessionTrace.Request(http.Request, "WebSocket");
         try
         {
             admitted = await AdmittedClient.OfAsync(
@@ -33,6 +34,7 @@ internal static class LiveSocketEndpoint
         }
         catch (RequestRefusedException refused)
         {
+            span.Fail(refused.Message);
             return Problems.From(http, refused);
         }
         if (!http.WebSockets.IsWebSocketRequest)
@@ -49,6 +51,7 @@ internal static class LiveSocketEndpoint
         }
         registry.Settle(admitted.Hosted.Session.Id, made: true);
         using var webSocket = await http.WebSockets.AcceptWebSocketAsync(SocketProtocol.Accept(http)).ConfigureAwait(false);
+        span?.Dispose();
         using var socket = new JpegSocket(webSocket, budget, large, admitted.Hosted.Owner, time);
         using var control = new ControlConnection(admitted, registry, "websocket-jpeg", socket.SendText, time);
         socket.Control = control;

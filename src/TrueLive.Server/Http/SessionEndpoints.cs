@@ -41,6 +41,7 @@ internal static class SessionEndpoints
     private static async Task<IResult> CreateAsync(
         HttpContext http, [FromBody] CreateSessionBody? body, Gate gate, SessionRegistry registry)
     {
+        using var span = SessionTrace.Request(http.Request, "POST /v1/sessions");
         try
         {
             var request = new SessionRequest(body?.Model, body?.Size, body?.Prompt, body?.Strength)
@@ -56,6 +57,7 @@ internal static class SessionEndpoints
         }
         catch (RequestRefusedException refused)
         {
+            span.Fail(refused.Message);
             return Problems.From(http, refused);
         }
     }

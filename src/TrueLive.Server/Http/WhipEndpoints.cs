@@ -142,6 +142,7 @@ internal static partial class WhipEndpoints
         HttpContext http, string? codec, WebRtcPort port, SessionRegistry registry, InteractiveCommands interactive, TimeProvider time,
         IHostApplicationLifetime life, Func<Task<AdmittedClient>> arrive)
     {
+        using var span = SessionTrace.Request(http.Request, "WHIP");
         var (offer, problem) = await ReadAsync(http, Sdp).ConfigureAwait(false);
         if (problem is not null)
             return problem;
@@ -151,7 +152,9 @@ internal static partial class WhipEndpoints
             // Checked first: an offer that cannot be answered makes no session, and gets the same answer on a full server.
             port.Check(offer, receive: true, codec);
             admitted = await arrive().ConfigureAwait(false);
-            var peer = port.Answer(admitted.Hosted.Session.Id, offer, receive: true, codec, http.Connection.LocalIpAddress);
+            RtcPeer peer;
+            using (SessionTrace.Part("signalling"))
+                peer = port.Answer(admitted.Hosted.Session.Id, offer, receive: true, codec, http.Connection.LocalIpAddress);
             var logger = http.RequestServices.GetRequiredService<ILogger<WebRtcClient>>();
             var client = new WebRtcClient(admitted, peer, registry, interactive.Serve, time, logger)
             {
@@ -166,10 +169,12 @@ internal static partial class WhipEndpoints
         }
         catch (RequestRefusedException refused)
         {
+            span.Fail(refused.Message);
             return Problems.From(http, refused);
         }
         catch (Exception error) when (error is SdpException or InvalidOperationException)
         {
+            span.Fail(error.Message);
             // A session made for a connection that cannot be made is ended.
             if (admitted is not null && IsNew(http, admitted))
             {

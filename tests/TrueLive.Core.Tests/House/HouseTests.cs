@@ -24,6 +24,7 @@ public sealed partial class HouseTests
         [
             "TrueLive.Core", "TrueLive.Media", "TrueLive.Models", "TrueLive.WebRtc", "TrueLive.Clips",
             "Microsoft.AspNetCore.OpenApi", "OpenTelemetry.Extensions.Hosting", "OpenTelemetry.Exporter.Prometheus.AspNetCore",
+            "OpenTelemetry.Exporter.OpenTelemetryProtocol",
             "Scalar.AspNetCore", "YamlDotNet",
         ],
         ["TrueLive.Fleet"] =

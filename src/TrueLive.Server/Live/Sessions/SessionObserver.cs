@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Diagnostics;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Sessions;
 using TrueLive.Server.Journals;
@@ -19,6 +20,7 @@ internal sealed class SessionObserver(TimeSpan replay) : IAsyncDisposable
     private long _bytes;
     private JournalRecorder? _recorder;
     private bool _ended;
+    private Activity? _awaited;
 
     /// <summary>The current or last journal; null when there was none.</summary>
     public JournalRecorder? Recorder => Volatile.Read(ref _recorder);
@@ -45,6 +47,14 @@ internal sealed class SessionObserver(TimeSpan replay) : IAsyncDisposable
     {
         lock (_gate)
             return [.. _last.Select(f => f.Retain())];
+    }
+
+    /// <summary>Ends a span with the next picture that goes out; one that still waits for it ends as failed.</summary>
+    public void Await(Activity? picture)
+    {
+        var before = Interlocked.Exchange(ref _awaited, picture);
+        before.Fail("No picture came of it.");
+        before?.Dispose();
     }
 
     /// <summary>Another connection begins.</summary>
@@ -108,6 +118,8 @@ internal sealed class SessionObserver(TimeSpan replay) : IAsyncDisposable
         {
             // A picture that the sink drops went through the model all the same, so its prompt is recorded.
             observer.Recorder?.Sent(made.Ticket);
+            if (observer._awaited is not null)
+                Interlocked.Exchange(ref observer._awaited, null)?.Dispose();
             return sink.WriteAsync(made, cancel);
         }
     }

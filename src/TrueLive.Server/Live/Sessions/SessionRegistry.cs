@@ -80,9 +80,22 @@ internal sealed partial class SessionRegistry(
     /// <exception cref="RequestRefusedException">As <see cref="Create"/>.</exception>
     public async Task<HostedSession> CreateAsync(SessionRequest request, CancellationToken cancel)
     {
-        var (width, height) = SizeOf(request.Size);
-        await WarmUpAsync(ModelOf(request.Model), width, height, null, cancel).ConfigureAwait(false);
-        return Create(request);
+        using var span = SessionTrace.Part("admission");
+        try
+        {
+            var (width, height) = SizeOf(request.Size);
+            await WarmUpAsync(ModelOf(request.Model), width, height, null, cancel).ConfigureAwait(false);
+            var hosted = Create(request);
+            var settings = hosted.Session.Settings;
+            span?.SetTag("truelive.session", hosted.Session.Id).SetTag("truelive.model", settings.Model.Info.Id)
+                .SetTag("truelive.size", $"{settings.Width}x{settings.Height}");
+            return hosted;
+        }
+        catch (RequestRefusedException refused)
+        {
+            span.Fail(refused.Message);
+            throw;
+        }
     }
 
     /// <summary>
@@ -223,10 +236,13 @@ internal sealed partial class SessionRegistry(
             if (hosted.Session.State == SessionState.Ended)
                 return hosted.Session.Ended!;
             hosted.Observer.Connected();
+            hosted.Observer.Await(SessionTrace.Part("first picture")?.SetTag("truelive.session", hosted.Session.Id)
+                .SetTag("truelive.transport", transport));
             return await hosted.Session.RunAsync(source, hosted.Observer.On(sink), connection.Token).ConfigureAwait(false);
         }
         finally
         {
+            hosted.Observer.Await(null);
             lock (hosted)
             {
                 if (hosted.Connection == connection)

@@ -88,12 +88,14 @@ internal sealed partial class WebRtcClient : IDisposable
     public async Task RunAsync(bool newSession, CancellationToken stop)
     {
         var hosted = _admitted.Hosted;
+        var span = SessionTrace.Part("ICE and DTLS");
         try
         {
             await _peer.Opened.WaitAsync(stop).ConfigureAwait(false);
         }
         catch (Exception error) when (error is IOException or OperationCanceledException)
         {
+            span.Fail(error.Message);
             var reason = error is IOException ? error.Message : null;
             if (reason is not null)
                 LogNeverOpened(_logger, hosted.Session.Id, reason);
@@ -101,6 +103,10 @@ internal sealed partial class WebRtcClient : IDisposable
             if (newSession && hosted.Session.State == SessionState.Created && hosted.LastNumber == _admitted.Number)
                 _registry.End(hosted, EndCause.ReceiveClient, reason);
             return;
+        }
+        finally
+        {
+            span?.Dispose();
         }
         _ = EndVideoAsync();
         hosted.Broadcaster.Add(_receiver);
