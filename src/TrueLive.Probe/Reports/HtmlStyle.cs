@@ -3,10 +3,10 @@ namespace TrueLive.Probe.Reports;
 /// <summary>The look of all pages of the probe: one column, light or dark as the reader's system is, plain in print.</summary>
 internal static class HtmlStyle
 {
-    /// <summary>Head of a page up to the body.</summary>
-    public static string Head(string title) =>
+    /// <summary>Head of a page up to the body; <paramref name="meta"/> is HTML.</summary>
+    public static string Head(string title, string meta = "") =>
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" " +
-            $"content=\"width=device-width,initial-scale=1\"><title>{SvgPlot.Html(title)}</title><style>{Css}</style></head><body><main>";
+            $"content=\"width=device-width,initial-scale=1\">{meta}<title>{SvgPlot.Html(title)}</title><style>{Css}</style></head><body><main>";
 
     private const string Css = """
         :root{color-scheme:light dark;--paper:#fbfaf8;--card:#fff;--ink:#1c1c1e;--soft:#5d5d63;--line:#e3e1dc;--blue:#1f5fa8;--orange:#c75b12;--grey:#9a9a9a;--green:#2f7d4f;--red:#a02318;--amber:#8a5a00}

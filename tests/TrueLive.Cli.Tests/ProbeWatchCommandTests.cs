@@ -1,0 +1,92 @@
+using System.Diagnostics;
+using System.Text.Json;
+
+namespace TrueLive.Cli.Tests;
+
+/// <summary><c>truelive probe watch</c> and <c>truelive probe history</c> as a user types them.</summary>
+public sealed class ProbeWatchCommandTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("truelive-watch-cli-").FullName;
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData("90s", 90)]
+    [InlineData("10m", 600)]
+    [InlineData("1.5h", 5400)]
+    [InlineData("7d", 604_800)]
+    [InlineData("9s", null)]
+    [InlineData("8d", null)]
+    [InlineData("10", null)]
+    [InlineData("-5m", null)]
+    [InlineData("1e3s", null)]
+    [InlineData("", null)]
+    public void An_interval_is_a_number_with_its_unit(string text, int? seconds)
+    {
+        if (seconds is { } right)
+            Assert.Equal(TimeSpan.FromSeconds(right), ProbeWatchCommand.Interval(text));
+        else
+            Assert.Contains("write 90s, 10m, 6h or 1d", Assert.Throws<FormatException>(() => ProbeWatchCommand.Interval(text)).Message,
+                StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_target_that_cannot_be_measured_is_in_history_page_and_csv_and_secrets_stay_off_the_command_line()
+    {
+        using var server = new HandMadeServer(HandMadeServer.Answers("recvonly"));
+        var (code, said) = await ProbeAsync("watch", "whip", $"{server.Address}", "--runs", "1", "--place", "here", "--folder", "w");
+        Assert.True(code == 0, said);
+        Assert.Contains("only takes video", await File.ReadAllTextAsync(Path.Combine(_folder, "w", "status.html"), Cancel),
+            StringComparison.Ordinal);
+        (code, said) = await ProbeAsync("history", "--folder", "w", "--csv", "-");
+        Assert.True(code == 0, said);
+        Assert.Contains($"whip {server.Address},here,1,", said, StringComparison.Ordinal);
+        Assert.Contains(",glance,Failed,", said, StringComparison.Ordinal);
+        (code, said) = await ProbeAsync("watch", "null", "--webhook", "https://host.test/secret", "--folder", "w");
+        Assert.Equal(1, code);
+        Assert.Contains("takes the name of an environment variable", said, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", said, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Trait("Run", "full")]
+    public async Task A_server_that_is_watched_and_goes_away_is_told_to_a_webhook_and_the_history_goes_on()
+    {
+        var bodies = new List<string>();
+        using var hook = new HandMadeServer(request =>
+        {
+            bodies.Add(request[(request.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..]);
+            return HandMadeServer.Bytes("200 OK", "", []);
+        });
+        await File.WriteAllTextAsync(Path.Combine(_folder, "hook.txt"), hook.Address + "secret\n", Cancel);
+        string[] watch = [];
+        await using (var server = await ServerProcess.StartAsync("--data-folder", Path.Combine(_folder, "data")))
+        {
+            watch = ["watch", "truelive", server.Address, "--every", "10s", "--runs", "1", "--size", "320x180", "--folder", "w", "--alert-after",
+                "1", "--webhook", "@hook.txt", "--require", "video-call-filter"];
+            var (code, said) = await ProbeAsync(watch);
+            Assert.True(code == 0, said);
+        }
+        var (again, words) = await ProbeAsync(watch);
+        Assert.True(again == 0, words);
+        using var told = JsonDocument.Parse(Assert.Single(bodies));
+        Assert.Equal("broken", told.RootElement.GetProperty("event").GetString());
+        Assert.Equal("can be measured", told.RootElement.GetProperty("rules")[0].GetProperty("rule").GetString());
+        var (_, csv) = await ProbeAsync("history", "--folder", "w", "--csv", "-");
+        Assert.Contains(",1,", csv, StringComparison.Ordinal);
+        Assert.Contains(",Measured,", csv, StringComparison.Ordinal);
+        Assert.Contains(",Failed,", csv, StringComparison.Ordinal);
+    }
+
+    public void Dispose() => Directory.Delete(_folder, true);
+
+    private async Task<(int Code, string Said)> ProbeAsync(params string[] what)
+    {
+        using var process = Process.Start(new ProcessStartInfo("dotnet",
+            [Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "probe", .. what])
+        { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _folder })!;
+        var (output, error) = (process.StandardOutput.ReadToEndAsync(Cancel), process.StandardError.ReadToEndAsync(Cancel));
+        await process.WaitForExitAsync(Cancel);
+        return (process.ExitCode, await output + await error);
+    }
+}

@@ -1,0 +1,56 @@
+using CsCheck;
+
+namespace TrueLive.Watch.Tests;
+
+/// <summary>When a rule counts as broken, and as met again.</summary>
+public sealed class RuleChangeTests
+{
+    [Theory]
+    // P passes, F fails, I is inconclusive; b breaks the rule, m meets it again.
+    [InlineData("PPFFFFPPP", "---b---m-", 2)]
+    [InlineData("PFPFPFPF", "--------", 2)]
+    [InlineData("PFIFIIPIP", "---b----m", 2)]
+    [InlineData("FFFF", "----", 2)]
+    [InlineData("IIFFPFF", "------b", 2)]
+    [InlineData("PFP", "-bm", 1)]
+    [InlineData("PFFFPFFF", "---b----", 3)]
+    public void A_rule_changes_when_enough_results_in_a_row_say_so(string results, string changes, int after)
+    {
+        IReadOnlyList<RuleState> states = [];
+        var seen = "";
+        foreach (var result in results)
+        {
+            var change = RuleChange.Of(states, [new RuleResult("r", result switch { 'P' => "PASS", 'F' => "FAIL", _ => "INCONCLUSIVE" }, "")],
+                after);
+            states = change.States;
+            seen += change.Broken.Count > 0 ? 'b' : change.MetAgain.Count > 0 ? 'm' : '-';
+        }
+        Assert.Equal(changes, seen);
+    }
+
+    [Fact]
+    public void Messages_take_turns_and_never_come_more_often_than_the_rule_allows() =>
+        Gen.Select(Gen.Int[0, 2].Array[0, 60], Gen.Int[1, 4]).Sample((results, after) =>
+        {
+            IReadOnlyList<RuleState> states = [];
+            var (broken, again) = (0, 0);
+            foreach (var result in results)
+            {
+                var change = RuleChange.Of(states, [new RuleResult("r", result switch { 0 => "PASS", 1 => "FAIL", _ => "INCONCLUSIVE" }, "")],
+                    after);
+                states = change.States;
+                (broken, again) = (broken + change.Broken.Count, again + change.MetAgain.Count);
+                Assert.InRange(broken - again, 0, 1);
+            }
+            Assert.True((broken + again) * after <= results.Length);
+        });
+
+    [Fact]
+    public void Rules_that_a_run_did_not_try_keep_their_state()
+    {
+        var before = RuleChange.Of([], [Measured.Passed("a"), Measured.Passed("b")], 1).States;
+        var change = RuleChange.Of(before, [Measured.Failed("b")], 1);
+        Assert.Equal([new RuleState("a", true, 0), new RuleState("b", false, 0)], change.States);
+        Assert.Equal("b", Assert.Single(change.Broken).Rule);
+    }
+}
