@@ -113,18 +113,51 @@ internal sealed class JpegClient : IAsyncDisposable
     }
 
     /// <summary>Sends a picture, and another after each message, until a message of a type comes.</summary>
-    /// <param name="type">The type.</param>
-    /// <param name="pace">Time between two pictures, as a camera has; null sends as fast as they come back.</param>
-    public async Task<JsonNode> SendUntilAsync(string type, TimeSpan? pace = null)
+    public async Task<JsonNode> SendUntilAsync(string type)
     {
         while (true)
         {
-            if (pace is { } apart)
-                await Task.Delay(apart, TimeProvider.System, Cancel);
             await SendPictureAsync();
             if (await ReceiveAsync() is (WebSocketMessageType.Text, var bytes) && JsonNode.Parse(bytes)! is var message
                 && (string?)message["type"] == type)
                 return message;
+        }
+    }
+
+    /// <summary>Sends pictures at a pace, as a camera does, and reads beside that until a message comes that fits.</summary>
+    public async Task<JsonNode> SendAtPaceUntilAsync(TimeSpan pace, string type, Func<JsonNode, bool> fits, CancellationToken stop)
+    {
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        var sending = SendAsync();
+        try
+        {
+            while (true)
+            {
+                if (await MessageAsync(type).WaitAsync(stop) is var message && fits(message))
+                    return message;
+            }
+        }
+        finally
+        {
+            await enough.CancelAsync();
+            await sending;
+        }
+
+        async Task SendAsync()
+        {
+            using var timer = new PeriodicTimer(pace, TimeProvider.System);
+            try
+            {
+                while (await timer.WaitForNextTickAsync(enough.Token))
+                    await SendPictureAsync();
+            }
+            catch (OperationCanceledException)
+            {
+            }
+            catch (WebSocketException)
+            {
+                // The far side has closed; what it said before that is still read.
+            }
         }
     }
 

@@ -83,7 +83,7 @@ public sealed class ClipCommandTests : IDisposable
     [Theory]
     [Trait("Run", "long")]
     [InlineData("INT", "out.mp4")]
-    [InlineData("TERM", "out")]
+    [InlineData("TERM", "out", Traits = ["Run", "full"])]
     public async Task A_signal_to_the_whole_process_group_leaves_what_plays_and_resume_finishes_it(string signal, string output)
     {
         await FilmAsync("film.mp4", "512x288", Frames, rate: 10);
@@ -133,7 +133,7 @@ public sealed class ClipCommandTests : IDisposable
     }
 
     [Fact]
-    [Trait("Run", "long")]
+    [Trait("Run", "full")]
     public async Task A_run_that_was_killed_with_frames_inside_the_model_goes_on_to_the_same_frames()
     {
         // With a stream batch of four steps, three frames are in progress at any moment.

@@ -18,7 +18,7 @@ public sealed class ClipCrashTests(PostgresServer postgres) : IClassFixture<Post
 
     [Theory]
     [InlineData("SQLite")]
-    [InlineData("PostgreSQL")]
+    [InlineData("PostgreSQL", Traits = ["Run", "full"])]
     public async Task Clips_all_finish_exactly_once_though_the_server_is_killed_in_the_middle(string database)
     {
         string[] flags = ["--data-folder", _data, "--model-threads", "1",

@@ -23,7 +23,7 @@ public sealed class ProbeClipsTests : IDisposable
     }
 
     [Fact]
-    [Trait("Run", "long")]
+    [Trait("Run", "full")]
     public async Task Our_clips_are_called_what_their_turnaround_makes_them_and_answer_the_prompt()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);

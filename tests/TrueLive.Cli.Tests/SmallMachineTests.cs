@@ -18,7 +18,7 @@ public sealed class SmallMachineTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, true);
 
     [Fact]
-    [Trait("Run", "long")]
+    [Trait("Run", "full")]
     public async Task Out_of_memory_a_request_is_refused_in_words_and_the_live_session_goes_on()
     {
         await using var server = await ServerProcess.StartUnderAsync(["env", Heap], "--data-folder", Path.Combine(_folder, "data"));

@@ -57,6 +57,7 @@ public sealed class StudioScreensTests(Browser browser, Studio studio)
     }
 
     [Fact]
+    [Trait("Run", "full")]
     public Task What_stands_on_the_screens_while_they_are_used_is_readable_too() => UseAsync(ColorScheme.Dark);
 
     [Fact]

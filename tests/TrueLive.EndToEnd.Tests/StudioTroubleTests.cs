@@ -33,6 +33,7 @@ public sealed class StudioTroubleTests(Browser browser, Studio studio)
     }
 
     [Fact]
+    [Trait("Run", "full")]
     public async Task A_server_whose_disk_is_full_says_so_on_the_page_until_there_is_room()
     {
         using var disk = SmallDisk.Mount(16);

@@ -52,8 +52,7 @@ public sealed class MovedSessionTests : IAsyncLifetime
             Assert.Equal(HttpStatusCode.NotFound, refused.StatusCode);
         }
         using (await _fleet.Http.PostAsync("/v1/fleet/workers/old/drain", null, Cancel)) { }
-        while ((string?)(await socket.SendUntilAsync("state"))["cause"] != "control_moved")
-            Cancel.ThrowIfCancellationRequested();
+        await socket.SendAtPaceUntilAsync(TimeSpan.FromMilliseconds(100), "state", m => (string?)m["cause"] == "control_moved", Cancel);
         await using var back = await JpegClient.ConnectAsync(_fleet.Door, $"token={token}");
         var hello = await back.MessageAsync("session");
         Assert.Equal((first, "ink", 0.5),

@@ -85,8 +85,7 @@ public sealed class RollingUpgradeTests : IAsyncLifetime
             await client.SendUntilPictureAsync();
             for (begun.Signal(); ; moves.AddOrUpdate(number, 1, (_, n) => n + 1))
             {
-                while ((string?)(await client.SendUntilAsync("state", Pace).WaitAsync(stop))["cause"] != "control_moved")
-                    stop.ThrowIfCancellationRequested();
+                await client.SendAtPaceUntilAsync(Pace, "state", m => (string?)m["cause"] == "control_moved", stop);
                 await LeaveAsync(client);
                 client = await JpegClient.ConnectAsync(_http.BaseAddress!, $"token={token}");
                 var hello = await client.MessageAsync("session");

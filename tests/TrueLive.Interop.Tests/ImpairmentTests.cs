@@ -14,7 +14,7 @@ public sealed class ImpairmentTests(ImpairmentTests.Server shared) : IClassFixtu
 
     [Theory]
     [InlineData(3, VideoCodec.H264)]
-    [InlineData(8, VideoCodec.Vp8)]
+    [InlineData(8, VideoCodec.Vp8, Traits = ["Run", "full"])]
     public async Task After_a_cut_new_pictures_come_back_and_none_is_old(int seconds, VideoCodec codec)
     {
         using var link = new ImpairedLink(shared.Address);
@@ -36,7 +36,7 @@ public sealed class ImpairmentTests(ImpairmentTests.Server shared) : IClassFixtu
     [Theory]
     [InlineData(0.05, VideoCodec.H264)]
     [InlineData(0.05, VideoCodec.Vp8)]
-    [InlineData(0.10, VideoCodec.H264)]
+    [InlineData(0.10, VideoCodec.H264, Traits = ["Run", "full"])]
     public async Task With_packets_lost_each_way_pictures_go_on_and_what_was_lost_is_repaired(double loss, VideoCodec codec)
     {
         using var link = new ImpairedLink(shared.Address) { Loss = loss };

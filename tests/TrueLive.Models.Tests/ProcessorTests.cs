@@ -24,7 +24,7 @@ public sealed class ProcessorTests
 
     // Without 512-bit vectors the kernels use 256 bits; without those or fused multiply-add the runtime computes the convolutions.
     [Theory]
-    [InlineData(No512)]
+    [InlineData(No512, Traits = ["Run", "full"])]
     [InlineData(No256)]
     [Trait("Run", "long")]
     public async Task The_network_gives_the_same_pictures_on_a_processor_with_less(string missing)

@@ -38,14 +38,15 @@ internal static class InteractiveEndpoints
     }
 
     private static async Task<IResult> SocketAsync(
-        string id, HttpContext http, Gate gate, InteractiveRegistry registry, SignedLinks links, InteractiveCommands commands)
+        string id, HttpContext http, Gate gate, InteractiveRegistry registry, SignedLinks links, InteractiveCommands commands,
+        TimeProvider time)
     {
         if (Find(id, http, gate, registry, links) is not { } hosted)
             return NoSuch();
         if (!http.WebSockets.IsWebSocketRequest)
             return Problems.Of(StatusCodes.Status426UpgradeRequired, "This address speaks WebSocket.");
         using var socket = await http.WebSockets.AcceptWebSocketAsync(SocketProtocol.Accept(http)).ConfigureAwait(false);
-        await commands.ServeAsync(hosted, new WebSocketCarrier(socket), http.RequestAborted).ConfigureAwait(false);
+        await commands.ServeAsync(hosted, new WebSocketCarrier(socket, time), http.RequestAborted).ConfigureAwait(false);
         return Results.Empty;
     }
 

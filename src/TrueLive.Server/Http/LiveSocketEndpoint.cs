@@ -56,8 +56,7 @@ internal static class LiveSocketEndpoint
         await control.Finished.ConfigureAwait(false);
         socket.FinishTexts();
         await texts.ConfigureAwait(false);
-        if (webSocket.State is WebSocketState.Open or WebSocketState.CloseReceived)
-            await webSocket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, Reason(end), CancellationToken.None).ConfigureAwait(false);
+        await socket.CloseAsync(Reason(end)).ConfigureAwait(false);
         return Results.Empty;
     }
 

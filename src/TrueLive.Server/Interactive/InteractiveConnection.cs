@@ -64,13 +64,12 @@ internal sealed class InteractiveConnection(IInteractiveCarrier carrier, HostedC
         await Task.WhenAny(sending, receiving).ConfigureAwait(false);
         _out.Writer.TryComplete();
         if (carrier.IsOpen)
-        {
             await sending.ConfigureAwait(false);
-            await carrier.CloseAsync(Why ?? "Closed.").ConfigureAwait(false);
-        }
         await stop.CancelAsync().ConfigureAwait(false);
         await receiving.ConfigureAwait(false);
         await sending.ConfigureAwait(false);
+        if (carrier.IsOpen)
+            await carrier.CloseAsync(Why ?? "Closed.").ConfigureAwait(false);
     }
 
     private void Put((ReadOnlyMemory<byte> Text, RevisionFrame Frame, bool Asked) message)

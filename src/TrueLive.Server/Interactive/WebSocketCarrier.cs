@@ -1,11 +1,14 @@
 using System.Buffers;
 using System.Net.WebSockets;
+using TrueLive.Server.Access;
 
 namespace TrueLive.Server.Interactive;
 
 /// <summary>The interactive protocol over a WebSocket; the close frame carries the reason for a close.</summary>
-internal sealed class WebSocketCarrier(WebSocket socket) : IInteractiveCarrier
+internal sealed class WebSocketCarrier(WebSocket socket, TimeProvider time) : IInteractiveCarrier
 {
+    private readonly SocketReader _reader = new(socket, time);
+
     public bool IsOpen => socket.State is WebSocketState.Open or WebSocketState.CloseReceived;
 
     public ValueTask SendAsync(ReadOnlyMemory<byte> message, bool isText, CancellationToken cancel) =>
@@ -17,9 +20,7 @@ internal sealed class WebSocketCarrier(WebSocket socket) : IInteractiveCarrier
         var message = new ArrayBufferWriter<byte>(4096);
         while (true)
         {
-            // A cancelled receive would abort the socket, and the client would never hear why it was closed.
-            var result = await socket.ReceiveAsync(message.GetMemory(4096), CancellationToken.None).AsTask().WaitAsync(cancel)
-                .ConfigureAwait(false);
+            var result = await _reader.ReceiveAsync(message.GetMemory(4096), cancel).ConfigureAwait(false);
             if (result.MessageType == WebSocketMessageType.Close)
                 return null;
             message.Advance(result.Count);
@@ -32,14 +33,5 @@ internal sealed class WebSocketCarrier(WebSocket socket) : IInteractiveCarrier
         }
     }
 
-    public async Task CloseAsync(string why)
-    {
-        try
-        {
-            await socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, why, CancellationToken.None).ConfigureAwait(false);
-        }
-        catch (Exception error) when (error is WebSocketException or IOException)
-        {
-        }
-    }
+    public Task CloseAsync(string why) => _reader.CloseAsync(WebSocketCloseStatus.NormalClosure, why);
 }

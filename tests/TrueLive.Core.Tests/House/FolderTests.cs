@@ -78,7 +78,7 @@ public sealed partial class FolderTests
             Telemetry: Access Capacity Clips Configuration Interactive Live/Sessions Live/Transports Resources Streams
             Streams: Access Configuration Live/Broadcast Live/Sessions Resources
             Interactive: Access Capacity Clips Configuration Live/Sessions Pictures Resources
-            Live/Transports: Configuration Live/Broadcast Live/Control Live/Sessions
+            Live/Transports: Access Configuration Live/Broadcast Live/Control Live/Sessions
             Clips: Access Capacity Configuration Journals Live/Sessions Pictures Resources
             Live/Control: Journals Live/Broadcast Live/Sessions
             Previews: Capacity Live/Sessions Resources

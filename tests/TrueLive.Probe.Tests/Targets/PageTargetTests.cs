@@ -14,7 +14,7 @@ public sealed class PageTargetTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, true);
 
     [Theory]
-    [InlineData("return stream;", false)]
+    [InlineData("return stream;", false, Traits = ["Run", "full"])]
     [InlineData("return Object.assign(document.createElement('video'), { muted: true, autoplay: true, srcObject: stream });", true)]
     public async Task The_browsers_own_echo_answers_the_codes(string answer, bool display)
     {
@@ -45,7 +45,7 @@ public sealed class PageTargetTests : IDisposable
     [InlineData("export async function connect() { throw new Error('the key is wrong'); }", "the key is wrong")]
     [InlineData("this is not javascript", "adapter.js")]
     [InlineData("export async function connect() { return new MediaStream(); }", "without a video track")]
-    [InlineData("export function connect() { return new Promise(() => {}); }", "did not connect within")]
+    [InlineData("export function connect() { return new Promise(() => {}); }", "did not connect within", Traits = ["Run", "full"])]
     public async Task A_script_that_cannot_connect_is_a_clear_error(string script, string words)
     {
         await using var target = Target(script, words.StartsWith("did not", StringComparison.Ordinal) ? 12 : 300);

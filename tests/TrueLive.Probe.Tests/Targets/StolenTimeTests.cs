@@ -7,6 +7,7 @@ namespace TrueLive.Probe.Tests.Targets;
 
 /// <summary>The probe while other processes really take its processors.</summary>
 [Trait("Run", "alone")]
+[Trait("Run", "full")]
 public sealed class StolenTimeTests
 {
     private static readonly TimeSpan Inserted = TimeSpan.FromMilliseconds(120);

@@ -28,6 +28,7 @@ public sealed class WhipTargetTests
 
     [Fact]
     [Trait("Run", "alone")]
+    [Trait("Run", "full")]
     public async Task Two_hundred_milliseconds_inserted_over_real_webrtc_are_found_again()
     {
         // Both run at once, so that the load of the machine affects both alike.

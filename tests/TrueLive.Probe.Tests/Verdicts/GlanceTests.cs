@@ -33,7 +33,7 @@ public sealed class GlanceTests : IDisposable
     }
 
     [Theory]
-    [InlineData("laid50-batch-4s", "hybrid")]
+    [InlineData("laid50-batch-4s", "hybrid", Traits = ["Run", "full"])]
     [InlineData("canned-x-luma", "partial-luma or not proven")]
     [InlineData("loop", "replay")]
     [InlineData("clips-1s", "not proven")]

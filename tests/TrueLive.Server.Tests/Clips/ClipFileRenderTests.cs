@@ -127,7 +127,7 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     }
 
     [Fact]
-    [Trait("Run", "long")]
+    [Trait("Run", "full")]
     public async Task A_film_of_8K_is_scaled_to_what_the_model_takes()
     {
         var input = await files.MakeAsync("8k.mkv", "-f", "lavfi", "-i", "color=c=green:s=7680x4320:r=5:d=0.4", "-pix_fmt", "yuv420p",

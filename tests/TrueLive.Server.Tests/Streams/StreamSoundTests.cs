@@ -56,6 +56,7 @@ public sealed class StreamSoundTests(StreamServer server) : IClassFixture<Stream
     }
 
     [Fact]
+    [Trait("Run", "full")]
     public async Task A_sound_whose_layout_and_rate_change_in_mid_stream_stays_with_its_picture()
     {
         var folder = server.Scene.Folder;

@@ -5,6 +5,7 @@ using System.Threading.Channels;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Sessions;
 using TrueLive.Media.Codecs;
+using TrueLive.Server.Access;
 using TrueLive.Server.Live.Broadcast;
 using TrueLive.Server.Live.Control;
 
@@ -31,6 +32,7 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
     private static readonly TimeSpan TroubleLasts = TimeSpan.FromSeconds(3);
 
     private readonly WebSocket _socket;
+    private readonly SocketReader _reader;
     private readonly PictureBudget _budget;
     private readonly LargePictures _large;
     private readonly string _owner;
@@ -61,6 +63,7 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
     public JpegSocket(WebSocket socket, PictureBudget budget, LargePictures large, string owner, TimeProvider time)
     {
         (_socket, _budget, _large, _owner, _time) = (socket, budget, large, owner, time);
+        _reader = new SocketReader(socket, time);
         _trace = new ProvenanceJson(time);
         _clock = new MediaClock(time);
     }
@@ -140,6 +143,10 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
         }
     }
 
+    /// <summary>Closes a connection that is still open, with the reason; nothing else is read or sent any more.</summary>
+    public Task CloseAsync(string why) => _socket.State is WebSocketState.Open or WebSocketState.CloseReceived
+        ? _reader.CloseAsync(WebSocketCloseStatus.NormalClosure, why) : Task.CompletedTask;
+
     public void Dispose()
     {
         _trace.Dispose();
@@ -203,10 +210,7 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
         {
             while (true)
             {
-                // A cancelled receive would abort the socket, and the client would never hear why it was closed.
-                var receive = _socket.ReceiveAsync(_received.GetMemory(16 * 1024), CancellationToken.None);
-                var result = receive.IsCompletedSuccessfully
-                    ? await receive.ConfigureAwait(false) : await receive.AsTask().WaitAsync(cancel).ConfigureAwait(false);
+                var result = await _reader.ReceiveAsync(_received.GetMemory(16 * 1024), cancel).ConfigureAwait(false);
                 if (result.MessageType == WebSocketMessageType.Close)
                     return null;
                 _received.Advance(result.Count);
