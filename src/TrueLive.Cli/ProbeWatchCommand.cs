@@ -31,8 +31,8 @@ internal static class ProbeWatchCommand
 
     private static readonly Option<string?> Webhook = new("--webhook")
     {
-        Description = "Who is told when a rule that was met is met no more, and when it is again: an environment variable that holds the "
-            + "address, or @FILE.",
+        Description = "Who is told when a rule that was met is met no more, and when it is again: a file, or an environment variable, that "
+            + "holds the address.",
     };
 
     private static readonly Option<int> AlertAfter = new("--alert-after")
@@ -74,7 +74,7 @@ internal static class ProbeWatchCommand
                 Console.WriteLine(Path.Combine(folder, WatchPage.File));
                 return 0;
             }
-            var to = file == "-" ? Console.Out : new StreamWriter(file, append: false, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
+            var to = file == "-" ? Console.Out : new StreamWriter(file);
             await using (to.ConfigureAwait(false))
             {
                 var runs = new List<WatchRun>();
@@ -117,10 +117,11 @@ internal static class ProbeWatchCommand
         using var hosts = new OutboundHosts(address is null ? [] : [address.IdnHost.Trim('[', ']')], "--webhook");
         await using var history = await OpenAsync(parsed, folder, stop).ConfigureAwait(false);
         using var alone = SeriesLock.Take(folder, series);
-        var delivery = address is null ? null : new AlertDelivery(series, history, (body, cancel) => PostAsync(hosts, address, body, cancel),
+        var delivery = address is null ? null : new AlertDelivery(series, history,
+            (body, cancel) => PostAsync(hosts, address, body, cancel),
             cancel => WatchPage.WriteAsync(history, folder, TimeProvider.System.GetUtcNow(), cancel), TimeProvider.System, Say);
-        var watcher = new Watcher(options, history, delivery, (to, cancel) => MeasureAsync(target, probe, to, cancel), TimeProvider.System,
-            Say);
+        var watcher = new Watcher(options, history, delivery, (to, cancel) =>
+            target.MeasureAsync(probe with { Folder = to, Seed = ProbeSeed.Create() }, null, null, cancel), TimeProvider.System, Say);
         Say($"Watching {series.Target} from {series.Place} every {parsed.GetValue(Every)}; page: {Path.Combine(folder, WatchPage.File)}");
         using var over = CancellationTokenSource.CreateLinkedTokenSource(stop);
         var delivering = delivery?.RunAsync(rest: false, over.Token) ?? Task.CompletedTask;
@@ -136,9 +137,6 @@ internal static class ProbeWatchCommand
             Say($"{lost} runs could not be kept: the history could not be written to the end.");
         return lost > 0 ? 1 : 0;
     }
-
-    private static async Task<Measurement> MeasureAsync(NamedTarget target, ProbeSessionOptions probe, string folder, CancellationToken stop) =>
-        await target.MeasureAsync(probe with { Folder = folder, Seed = ProbeSeed.Create() }, null, null, stop).ConfigureAwait(false);
 
     private static async Task<HttpStatusCode> PostAsync(OutboundHosts hosts, Uri address, string body, CancellationToken cancel)
     {
@@ -184,15 +182,16 @@ internal static class ProbeWatchCommand
         if (named is null)
             return null;
         if (named.Contains("://", StringComparison.Ordinal))
-            throw new FormatException("--webhook takes the name of an environment variable that holds the address, or @FILE: on a " +
+            throw new FormatException("--webhook takes a file, or the name of an environment variable, that holds the address: on a " +
                 "command line everybody on this machine could read it.");
-        var text = named.StartsWith('@') ? File.ReadAllText(named[1..]).Trim() : Held(named, "--webhook").Trim();
+        var text = (File.Exists(named) ? File.ReadAllText(named) : Held(named, "--webhook")).Trim();
         return Uri.TryCreate(text, UriKind.Absolute, out var address) && address.Scheme is "http" or "https" && address.UserInfo.Length == 0
             ? address
             : throw new FormatException($"--webhook {named} holds no http or https address without a password in it.");
     }
 
-    private static string Held(string variable, string flag) => Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value
+    private static string Held(string variable, string flag) => Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value
+        ? value
         : throw new FormatException($"{flag}: the environment variable {variable} is not set.");
 
     /// <exception cref="FormatException">It is no time of 10 seconds to 7 days.</exception>

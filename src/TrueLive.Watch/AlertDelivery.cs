@@ -5,8 +5,8 @@ using System.Threading.Channels;
 namespace TrueLive.Watch;
 
 /// <summary>
-/// Delivers a series' messages one after the other, beside the runs. A message that is not taken is tried again with growing pauses for about
-/// a day and then given up. A message may come twice, with the same id, if the watch ends while it is being taken.
+/// Delivers a series' messages one after the other, beside the runs. A message that is not taken is tried again with growing pauses for
+/// about 20 hours and then given up. It may come twice, with the same id, if the watch ends while it is being taken.
 /// </summary>
 /// <param name="series">Whose messages.</param>
 /// <param name="history">Where they wait.</param>
@@ -14,8 +14,9 @@ namespace TrueLive.Watch;
 /// <param name="changed">Called when a message was delivered or not.</param>
 /// <param name="time">The clock.</param>
 /// <param name="say">Receives in words what happens.</param>
-public sealed class AlertDelivery(WatchSeries series, WatchHistory history,
-    Func<string, CancellationToken, Task<HttpStatusCode>> post, Func<CancellationToken, Task> changed, TimeProvider time, Action<string> say)
+public sealed class AlertDelivery(
+    WatchSeries series, WatchHistory history, Func<string, CancellationToken, Task<HttpStatusCode>> post,
+    Func<CancellationToken, Task> changed, TimeProvider time, Action<string> say)
 {
     private const int MostTries = 30;
     private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(10);

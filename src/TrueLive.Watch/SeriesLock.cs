@@ -17,8 +17,8 @@ public static class SeriesLock
         }
         catch (IOException error) when (File.Exists(Path.Combine(folder, $"{name}.lock")))
         {
-            throw new FormatException($"{series.Target} is being watched from {series.Place} in {folder} already; end that watch, or name " +
-                "another --place.", error);
+            throw new FormatException($"{series.Target} is being watched from {series.Place} in {folder} already; end that watch, or " +
+                "name another --place.", error);
         }
     }
 }

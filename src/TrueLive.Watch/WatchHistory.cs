@@ -20,7 +20,9 @@ public sealed record WatchAlert(
 /// The runs of watches in a SQLite file or a PostgreSQL database, in order of their numbers. A run, the state of the rules after it and the
 /// messages that it causes are written together or not at all. Thread-safe; several watches may share one.
 /// </summary>
-/// <remarks>Every method throws <see cref="DbException"/> when the database is away or its disk is full; nothing is half written then.</remarks>
+/// <remarks>
+/// Every method throws <see cref="DbException"/> when the database is away or its disk is full; nothing is half written then.
+/// </remarks>
 public sealed class WatchHistory : IAsyncDisposable
 {
     private const string OfSeries = "WHERE target = @target AND place = @place";
@@ -50,12 +52,14 @@ public sealed class WatchHistory : IAsyncDisposable
     /// <param name="keep">Runs that are kept of the series.</param>
     /// <param name="cancel">Ends waiting.</param>
     public async Task<WatchRun> AppendAsync(
-        WatchRun run, int alertAfter, Func<WatchRun, string, IReadOnlyList<RuleResult>, string>? message, int keep, CancellationToken cancel)
+        WatchRun run, int alertAfter, Func<WatchRun, string, IReadOnlyList<RuleResult>, string>? message, int keep,
+        CancellationToken cancel)
     {
         await using var connection = await _database.ConnectAsync(cancel).ConfigureAwait(false);
         await using var transaction = await WatchDatabase.WriteAsync(connection, cancel).ConfigureAwait(false);
         (string, object?)[] series = [("target", run.Series.Target), ("place", run.Series.Place)];
-        await ExecuteAsync("INSERT INTO watch_series VALUES (@target, @place, 0, '[]') ON CONFLICT DO NOTHING", series).ConfigureAwait(false);
+        await ExecuteAsync("INSERT INTO watch_series VALUES (@target, @place, 0, '[]') ON CONFLICT DO NOTHING", series)
+            .ConfigureAwait(false);
         // Locks the row, so that in PostgreSQL two writers cannot take the same number.
         await ExecuteAsync($"UPDATE watch_series SET last = last + 1 {OfSeries}", series).ConfigureAwait(false);
         var (last, states) = (await WatchDatabase.QueryAsync(connection, transaction, $"SELECT last, states FROM watch_series {OfSeries}",
@@ -74,9 +78,9 @@ public sealed class WatchHistory : IAsyncDisposable
                     [.. series, ("number", last), ("event", name), ("utc", Text(run.Utc)), ("body", message(run, name, rules))])
                     .ConfigureAwait(false);
         }
-        await ExecuteAsync($"UPDATE watch_alerts SET state = 'given_up', error = 'too many were waiting' {OfSeries} AND state = 'waiting' " +
-            $"AND number <= (SELECT number FROM watch_alerts {OfSeries} AND state = 'waiting' ORDER BY number DESC LIMIT 1 OFFSET " +
-            $"{MostWaiting})", series).ConfigureAwait(false);
+        await ExecuteAsync($"UPDATE watch_alerts SET state = 'given_up', error = 'too many were waiting' {OfSeries} " +
+            $"AND state = 'waiting' AND number <= (SELECT number FROM watch_alerts {OfSeries} AND state = 'waiting' " +
+            $"ORDER BY number DESC LIMIT 1 OFFSET {MostWaiting})", series).ConfigureAwait(false);
         foreach (var table in new[] { "watch_runs", "watch_alerts" })
             await ExecuteAsync($"DELETE FROM {table} {OfSeries} AND number <= @oldest", [.. series, ("oldest", last - keep)])
                 .ConfigureAwait(false);

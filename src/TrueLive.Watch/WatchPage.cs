@@ -45,7 +45,7 @@ public static class WatchPage
         }
     }
 
-    private static string Heading(IReadOnlyList<(WatchSeries Series, IReadOnlyList<RuleState> Rules)> all) =>
+    private static string Heading(List<(WatchSeries Series, IReadOnlyList<RuleState> Rules)> all) =>
         all.Sum(s => s.Rules.Count(r => r.Met == false)) switch
         {
             _ when all.Count == 0 => "Nothing has been measured yet",
@@ -83,7 +83,7 @@ public static class WatchPage
         {
             html.Append("<tr><td><code>").Append(H(rule.Rule)).Append("</code></td><td class=\"")
                 .Append(rule.Met switch { true => "good\">met", false => "bad\">met no more", _ => "\">not met so far" })
-                .Append(rule.Against == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $" (results against it in a row: {rule.Against})"))
+                .Append(rule.Against == 0 ? "" : $" (results against it in a row: {rule.Against})")
                 .Append("</td></tr>");
         }
         html.Append("</tbody></table></div>");
@@ -116,7 +116,8 @@ public static class WatchPage
         }
         html.Append("</tbody></table></div><details open><summary>Over time</summary>").Append(CultureInfo.InvariantCulture,
             $"<p>Grey: each run. Blue: p50, orange: p95 of the last {Window} runs up to there; p50 takes {OverRuns.FewestForP50} runs, ")
-            .Append(CultureInfo.InvariantCulture, $"p95 {OverRuns.FewestForP95}. Runs in a row depend on each other, so no interval is given.</p>");
+            .Append(CultureInfo.InvariantCulture, $"p95 {OverRuns.FewestForP95}. Runs in a row depend on each other, so no interval is ")
+            .Append("given.</p>");
         foreach (var metric in WatchMetric.All)
             Plot(html, metric, runs);
         html.Append("</details>");
@@ -155,8 +156,8 @@ public static class WatchPage
 
     private static void Runs(StringBuilder html, IReadOnlyList<WatchRun> runs)
     {
-        html.Append("<div class=\"wide\"><table><thead><tr><th>Run</th><th>UTC</th><th>Verdict</th><th>Delay</th><th>Rate</th><th>Frozen</th>")
-            .Append("<th>Start-up</th><th>What there is to say</th></tr></thead><tbody>");
+        html.Append("<div class=\"wide\"><table><thead><tr><th>Run</th><th>UTC</th><th>Verdict</th><th>Delay</th><th>Rate</th>")
+            .Append("<th>Frozen</th><th>Start-up</th><th>What there is to say</th></tr></thead><tbody>");
         foreach (var run in runs.TakeLast(Listed).Reverse())
         {
             html.Append(CultureInfo.InvariantCulture, $"<tr><td>{run.Number}</td><td>{Utc(run)}</td><td>{H(Verdict(run))}</td>");

@@ -45,8 +45,8 @@ public sealed record WatchOptions
 public sealed record Measurement(ProbeReport Report, double? StartUp);
 
 /// <summary>
-/// Measures on a schedule, one run at a time, and keeps what came out. What cannot be kept, because the disk is full or the database is away,
-/// is held in memory and kept in order as soon as it can be.
+/// Measures on a schedule, one run at a time, and keeps what came out. What cannot be kept, because the disk is full or the database is
+/// away, is held in memory and kept in order as soon as it can be.
 /// </summary>
 /// <param name="options">How.</param>
 /// <param name="history">Where runs are kept.</param>
@@ -131,7 +131,8 @@ public sealed class Watcher(WatchOptions options, WatchHistory history, AlertDel
         {
             var (report, startUp) = await measure(Path.Combine(options.Folder, name), limit.Token).ConfigureAwait(false);
             run = RunReading.Of(run, report, startUp, options.Requirements) with { Folder = name };
-            return (limit.IsCancellationRequested && run.Outcome == RunOutcome.Failed ? NotRun(Ended()) with { Folder = name } : run, report);
+            var cut = limit.IsCancellationRequested && run.Outcome == RunOutcome.Failed;
+            return (cut ? NotRun(Ended()) with { Folder = name } : run, report);
         }
         catch (OperationCanceledException)
         {

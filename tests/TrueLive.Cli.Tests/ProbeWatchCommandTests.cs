@@ -44,7 +44,7 @@ public sealed class ProbeWatchCommandTests : IDisposable
         Assert.Contains(",glance,Failed,", said, StringComparison.Ordinal);
         (code, said) = await ProbeAsync("watch", "null", "--webhook", "https://host.test/secret", "--folder", "w");
         Assert.Equal(1, code);
-        Assert.Contains("takes the name of an environment variable", said, StringComparison.Ordinal);
+        Assert.Contains("takes a file, or the name of an environment variable", said, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", said, StringComparison.Ordinal);
     }
 
@@ -62,8 +62,8 @@ public sealed class ProbeWatchCommandTests : IDisposable
         string[] watch = [];
         await using (var server = await ServerProcess.StartAsync("--data-folder", Path.Combine(_folder, "data")))
         {
-            watch = ["watch", "truelive", server.Address, "--every", "10s", "--runs", "1", "--size", "320x180", "--folder", "w", "--alert-after",
-                "1", "--webhook", "@hook.txt", "--require", "video-call-filter"];
+            watch = ["watch", "truelive", server.Address, "--every", "10s", "--runs", "1", "--size", "320x180", "--folder", "w",
+                "--alert-after", "1", "--webhook", "hook.txt", "--require", "video-call-filter"];
             var (code, said) = await ProbeAsync(watch);
             Assert.True(code == 0, said);
         }

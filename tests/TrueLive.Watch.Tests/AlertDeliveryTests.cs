@@ -40,11 +40,11 @@ public sealed class AlertDeliveryTests : IAsyncLifetime
         using var broken = JsonDocument.Parse(bodies[0]);
         using var again = JsonDocument.Parse(bodies[1]);
         Assert.Equal(2, bodies.Count);
-        Assert.Equal(("broken", 3), (broken.RootElement.GetProperty("event").GetString(), broken.RootElement.GetProperty("run").GetInt32()));
+        Assert.Equal(("broken", 3), About(broken));
         Assert.Equal("fast: delay.D50 <= 200 ms", broken.RootElement.GetProperty("rules")[0].GetProperty("rule").GetString());
         Assert.Equal(900, broken.RootElement.GetProperty("report").GetProperty("metrics").GetProperty("delay.D50").GetProperty("value")
             .GetDouble());
-        Assert.Equal(("met_again", 8), (again.RootElement.GetProperty("event").GetString(), again.RootElement.GetProperty("run").GetInt32()));
+        Assert.Equal(("met_again", 8), About(again));
         Assert.All(await _history.AlertsAsync(Measured.Series, 10, Cancel), a => Assert.Equal("delivered", a.State));
     }
 
@@ -118,6 +118,9 @@ public sealed class AlertDeliveryTests : IAsyncLifetime
         await MeasureAsync(900, delivery: false);
         Assert.Empty(await _history.AlertsAsync(Measured.Series, 10, Cancel));
     }
+
+    private static (string? Event, int Run) About(JsonDocument body) =>
+        (body.RootElement.GetProperty("event").GetString(), body.RootElement.GetProperty("run").GetInt32());
 
     private async Task BreakAsync()
     {

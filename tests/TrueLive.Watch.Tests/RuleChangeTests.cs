@@ -20,8 +20,7 @@ public sealed class RuleChangeTests
         var seen = "";
         foreach (var result in results)
         {
-            var change = RuleChange.Of(states, [new RuleResult("r", result switch { 'P' => "PASS", 'F' => "FAIL", _ => "INCONCLUSIVE" }, "")],
-                after);
+            var change = RuleChange.Of(states, [Result("PFI".IndexOf(result, StringComparison.Ordinal))], after);
             states = change.States;
             seen += change.Broken.Count > 0 ? 'b' : change.MetAgain.Count > 0 ? 'm' : '-';
         }
@@ -36,8 +35,7 @@ public sealed class RuleChangeTests
             var (broken, again) = (0, 0);
             foreach (var result in results)
             {
-                var change = RuleChange.Of(states, [new RuleResult("r", result switch { 0 => "PASS", 1 => "FAIL", _ => "INCONCLUSIVE" }, "")],
-                    after);
+                var change = RuleChange.Of(states, [Result(result)], after);
                 states = change.States;
                 (broken, again) = (broken + change.Broken.Count, again + change.MetAgain.Count);
                 Assert.InRange(broken - again, 0, 1);
@@ -53,4 +51,6 @@ public sealed class RuleChangeTests
         Assert.Equal([new RuleState("a", true, 0), new RuleState("b", false, 0)], change.States);
         Assert.Equal("b", Assert.Single(change.Broken).Rule);
     }
+
+    private static RuleResult Result(int kind) => new("r", kind switch { 0 => "PASS", 1 => "FAIL", _ => "INCONCLUSIVE" }, "");
 }
