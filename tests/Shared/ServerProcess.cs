@@ -12,6 +12,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     private readonly Process _process;
     private readonly StringBuilder _log = new();
     private readonly TaskCompletionSource<string> _address = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private bool _ended;
 
     private ServerProcess(string[] before, string command, string[] flags)
     {
@@ -96,6 +97,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     {
         if (!_process.HasExited)
         {
+            _ended = true;
             await SignalAsync("TERM");
             await _process.WaitForExitAsync().WaitAsync(Patience);
         }
@@ -114,12 +116,14 @@ internal sealed class ServerProcess : IAsyncDisposable
     /// <summary>Ends it without a chance to clean up (SIGKILL).</summary>
     public async Task KillAsync()
     {
+        _ended = true;
         _process.Kill();
         await _process.WaitForExitAsync();
     }
 
     public async ValueTask DisposeAsync()
     {
+        TellOwnEnd();
         try
         {
             await EndAsync();
@@ -130,6 +134,13 @@ internal sealed class ServerProcess : IAsyncDisposable
                 _process.Kill();
             _process.Dispose();
         }
+    }
+
+    // Says how a server ended that nobody had ended, since a test then shows only what that broke.
+    private void TellOwnEnd()
+    {
+        if (!_ended && _process.HasExited)
+            TestContext.Current.TestOutputHelper?.WriteLine($"The server ended by itself with exit code {_process.ExitCode}:\n{Log}");
     }
 
     private void Heard(string? line)
