@@ -10,10 +10,10 @@ using TrueLive.WebRtc.Whip;
 namespace TrueLive.Cli;
 
 /// <summary>A target that a command line names.</summary>
-/// <param name="Description">As reports name it.</param>
+/// <param name="DescribeAsync">How reports name it.</param>
 /// <param name="MeasureAsync">Makes one run.</param>
 internal sealed record NamedTarget(
-    string Description,
+    Func<Task<string>> DescribeAsync,
     Func<ProbeSessionOptions, Action<string>?, IProgress<ProbeProgress>?, CancellationToken, Task<Measurement>> MeasureAsync);
 
 /// <summary>Gives a command its action and the flags that go with it.</summary>
@@ -133,7 +133,7 @@ internal static class ProbeTargetCommands
         {
             var path = parsed.GetValue(file)!;
             var service = ClipApi.Read(path, File.ReadAllText(path));
-            return new NamedTarget("clips " + service.Name, async (options, say, _, stop) =>
+            return new NamedTarget(() => Task.FromResult("clips " + service.Name), async (options, say, _, stop) =>
                 new Measurement(await ClipProbe.RunAsync(service, options, TimeProvider.System, say, stop).ConfigureAwait(false), null));
         });
         return clips;
@@ -149,17 +149,23 @@ internal static class ProbeTargetCommands
             else
                 command.Options.Add((Option)symbol);
         }
-        use(command, parsed => new NamedTarget(open(parsed).Description, async (options, say, progress, stop) =>
-        {
-            await using var target = open(parsed);
-            if (target is BrowserTarget page)
-                page.Heard = say;
-            if (target is WhipTarget whip)
-                whip.Heard = say;
-            await using var timed = new TimedTarget(target, TimeProvider.System);
-            var report = await ProbeSession.RunAsync(timed, options, TimeProvider.System, say, progress, stop).ConfigureAwait(false);
-            return new Measurement(report, timed.StartUp);
-        }));
+        use(command, parsed => new NamedTarget(
+            async () =>
+            {
+                await using var target = open(parsed);
+                return target.Description;
+            },
+            async (options, say, progress, stop) =>
+            {
+                await using var target = open(parsed);
+                if (target is BrowserTarget page)
+                    page.Heard = say;
+                if (target is WhipTarget whip)
+                    whip.Heard = say;
+                var timed = new TimedTarget(target, TimeProvider.System);
+                var report = await ProbeSession.RunAsync(timed, options, TimeProvider.System, say, progress, stop).ConfigureAwait(false);
+                return new Measurement(report, timed.StartUp);
+            }));
         return command;
     }
 

@@ -99,7 +99,7 @@ internal static class ProbeWatchCommand
     {
         var probe = shared.Read(parsed, TimeProvider.System);
         var folder = FolderOf(parsed);
-        var series = new WatchSeries(target.Description, Named(parsed.GetValue(Place)!));
+        var series = new WatchSeries(await target.DescribeAsync().ConfigureAwait(false), Named(parsed.GetValue(Place)!));
         var options = new WatchOptions
         {
             Series = series,

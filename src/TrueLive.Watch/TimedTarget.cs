@@ -35,6 +35,6 @@ public sealed class TimedTarget(IProbeTarget target, TimeProvider time) : IProbe
     /// <inheritdoc/>
     public Task PromptAsync(string prompt, CancellationToken cancel) => target.PromptAsync(prompt, cancel);
 
-    /// <inheritdoc/>
-    public ValueTask DisposeAsync() => target.DisposeAsync();
+    /// <summary>Does nothing: the target belongs to whoever opened it.</summary>
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

@@ -96,7 +96,7 @@ public static class WatchPage
             (runs.Sum(r => r.Skipped), "left out, since the run before was still going"),
             (runs.Sum(r => r.Missed), "missed: the machine slept, its clock was set forward, or the watch was off"),
             (runs.Count(r => r.ClockBack is not null), "began after the clock had been set back"),
-            (runs.Count(r => r.Outcome == RunOutcome.Lost), "lost, since the disk could not be written"),
+            (runs.Count(r => r.Outcome == RunOutcome.Lost), "lost: the probe itself failed, or its report could not be written"),
         };
         foreach (var (count, what) in said.Where(s => s.Item1 > 0))
             html.Append(CultureInfo.InvariantCulture, $"<p class=\"bad\">{count} {(count == 1 ? "run" : "runs")} {what}.</p>");
@@ -175,7 +175,7 @@ public static class WatchPage
         RunOutcome.Failed => "could not be measured",
         RunOutcome.Invalid => "invalid run",
         RunOutcome.Stopped => "stopped",
-        RunOutcome.Lost => "not kept",
+        RunOutcome.Lost => "lost",
         _ => "measured",
     };
 

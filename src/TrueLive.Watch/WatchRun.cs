@@ -17,7 +17,7 @@ public enum RunOutcome
     /// <summary>The watch was stopped during the run. Says nothing about the target.</summary>
     Stopped,
 
-    /// <summary>The result could not be written to this machine's disk. Says nothing about the target.</summary>
+    /// <summary>The probe itself failed, or its report could not be written. Says nothing about the target.</summary>
     Lost,
 }
 

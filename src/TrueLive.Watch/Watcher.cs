@@ -147,6 +147,12 @@ public sealed class Watcher(WatchOptions options, WatchHistory history, AlertDel
             say($"The report could not be written: {error.Message}");
             return (run with { Outcome = RunOutcome.Lost, Note = $"its report could not be written: {error.Message}" }, null);
         }
+        catch (Exception fault)
+        {
+            // A watch of weeks does not end with one run.
+            say($"This is a fault in TrueLive. Please report it with these lines:\n{fault}");
+            return (run with { Outcome = RunOutcome.Lost, Note = RunReading.Short($"a fault in TrueLive: {fault.Message}") }, null);
+        }
 
         WatchRun NotRun(string why) => stop.IsCancellationRequested
             ? run with { Outcome = RunOutcome.Stopped, Note = why }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using TrueLive.Watch;
 
 namespace TrueLive.Cli.Tests;
 
@@ -31,27 +32,9 @@ public sealed class ProbeWatchCommandTests : IDisposable
     }
 
     [Fact]
-    public async Task A_target_that_cannot_be_measured_is_in_history_page_and_csv_and_secrets_stay_off_the_command_line()
+    public async Task A_target_that_can_be_measured_no_more_is_told_to_a_webhook_and_is_in_history_page_and_csv()
     {
         using var server = new HandMadeServer(HandMadeServer.Answers("recvonly"));
-        var (code, said) = await ProbeAsync("watch", "whip", $"{server.Address}", "--runs", "1", "--place", "here", "--folder", "w");
-        Assert.True(code == 0, said);
-        Assert.Contains("only takes video", await File.ReadAllTextAsync(Path.Combine(_folder, "w", "status.html"), Cancel),
-            StringComparison.Ordinal);
-        (code, said) = await ProbeAsync("history", "--folder", "w", "--csv", "-");
-        Assert.True(code == 0, said);
-        Assert.Contains($"whip {server.Address},here,1,", said, StringComparison.Ordinal);
-        Assert.Contains(",glance,Failed,", said, StringComparison.Ordinal);
-        (code, said) = await ProbeAsync("watch", "null", "--webhook", "https://host.test/secret", "--folder", "w");
-        Assert.Equal(1, code);
-        Assert.Contains("takes a file, or the name of an environment variable", said, StringComparison.Ordinal);
-        Assert.DoesNotContain("secret", said, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    [Trait("Run", "full")]
-    public async Task A_server_that_is_watched_and_goes_away_is_told_to_a_webhook_and_the_history_goes_on()
-    {
         var bodies = new List<string>();
         using var hook = new HandMadeServer(request =>
         {
@@ -59,23 +42,57 @@ public sealed class ProbeWatchCommandTests : IDisposable
             return HandMadeServer.Bytes("200 OK", "", []);
         });
         await File.WriteAllTextAsync(Path.Combine(_folder, "hook.txt"), hook.Address + "secret\n", Cancel);
-        string[] watch = [];
+        Directory.CreateDirectory(Path.Combine(_folder, "w"));
+        await using (var history = await WatchHistory.OpenSqliteAsync(Path.Combine(_folder, "w", "history.db"), Cancel))
+        {
+            await history.AppendAsync(new WatchRun
+            {
+                Series = new WatchSeries($"whip {server.Address}", "here"),
+                Utc = DateTimeOffset.UnixEpoch,
+                Profile = "glance",
+                Rules = [new RuleResult(Watcher.CanBeMeasured, "PASS", "")],
+            }, 1, null, 100, Cancel);
+        }
+        var (code, said) = await ProbeAsync("watch", "whip", $"{server.Address}", "--runs", "1", "--place", "here", "--folder", "w",
+            "--alert-after", "1", "--webhook", "hook.txt");
+        Assert.True(code == 0, said);
+        using var told = JsonDocument.Parse(Assert.Single(bodies));
+        Assert.Equal(("broken", 2), (told.RootElement.GetProperty("event").GetString(), told.RootElement.GetProperty("run").GetInt32()));
+        Assert.Contains("only takes video", await File.ReadAllTextAsync(Path.Combine(_folder, "w", "status.html"), Cancel),
+            StringComparison.Ordinal);
+        (code, said) = await ProbeAsync("history", "--folder", "w", "--csv", "-");
+        Assert.True(code == 0, said);
+        Assert.Contains($"whip {server.Address},here,2,", said, StringComparison.Ordinal);
+        Assert.Contains(",glance,Failed,", said, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_address_on_the_command_line_is_refused_and_not_repeated()
+    {
+        var (code, said) = await ProbeAsync("watch", "null", "--webhook", "https://host.test/secret", "--folder", "w");
+        Assert.Equal(1, code);
+        Assert.Contains("takes a file, or the name of an environment variable", said, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", said, StringComparison.Ordinal);
+    }
+
+    // Whether a glance counts depends on how busy this machine is.
+    [Fact]
+    [Trait("Run", "full")]
+    public async Task A_server_that_is_watched_and_goes_away_is_so_in_one_history()
+    {
+        string[] watch;
         await using (var server = await ServerProcess.StartAsync("--data-folder", Path.Combine(_folder, "data")))
         {
             watch = ["watch", "truelive", server.Address, "--every", "10s", "--runs", "1", "--size", "320x180", "--folder", "w",
-                "--alert-after", "1", "--webhook", "hook.txt", "--require", "video-call-filter"];
+                "--require", "video-call-filter"];
             var (code, said) = await ProbeAsync(watch);
             Assert.True(code == 0, said);
         }
         var (again, words) = await ProbeAsync(watch);
         Assert.True(again == 0, words);
-        using var told = JsonDocument.Parse(Assert.Single(bodies));
-        Assert.Equal("broken", told.RootElement.GetProperty("event").GetString());
-        Assert.Equal("can be measured", told.RootElement.GetProperty("rules")[0].GetProperty("rule").GetString());
         var (_, csv) = await ProbeAsync("history", "--folder", "w", "--csv", "-");
-        Assert.Contains(",1,", csv, StringComparison.Ordinal);
-        Assert.Contains(",Measured,", csv, StringComparison.Ordinal);
-        Assert.Contains(",Failed,", csv, StringComparison.Ordinal);
+        var outcomes = csv.Split("\r\n").Skip(1).Take(2).Select(l => l.Split(",glance,")[1].Split(',')[0]).ToArray();
+        Assert.True(outcomes is ["Measured" or "Invalid", "Failed"], csv);
     }
 
     public void Dispose() => Directory.Delete(_folder, true);

@@ -78,6 +78,19 @@ public sealed class WatcherTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_fault_of_the_probe_ends_one_run_and_not_the_watch()
+    {
+        await _clock.FinishAsync(Watch(3, _ =>
+        {
+            if (_running == 2)
+                throw new InvalidOperationException("a fault");
+        }).RunAsync(Cancel));
+        var lost = (await RunsAsync())[1];
+        Assert.Equal((RunOutcome.Lost, "a fault in TrueLive: a fault", 0), (lost.Outcome, lost.Note, lost.Rules.Count));
+        Assert.Equal(3, _running);
+    }
+
+    [Fact]
     public async Task A_run_without_an_end_is_ended()
     {
         await Watch(1, _ => _clock.Advance(TimeSpan.FromHours(1))).RunAsync(Cancel);
