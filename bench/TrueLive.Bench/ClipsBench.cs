@@ -6,6 +6,7 @@ using TrueLive.Core.Clips;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Media.Files;
+using TrueLive.Models.Masks;
 using TrueLive.Models.Onnx;
 using TrueLive.Server.Capacity;
 using TrueLive.Server.Clips;
@@ -66,7 +67,8 @@ internal static class ClipsBench
         {
             using var models = ModelStore.Load(new ServerOptions { ModelThreads = Environment.ProcessorCount }, time, Console.Error);
             using var narrow = ModelStore.Load(new ServerOptions { ModelThreads = 1 }, time, Console.Error);
-            if (models.Default is not OnnxVideoModel model || narrow.Default is not OnnxVideoModel single)
+            if (MaskedModel.Bare(models.Default) is not OnnxVideoModel model
+                || MaskedModel.Bare(narrow.Default) is not OnnxVideoModel single)
                 throw new InvalidOperationException("The built-in network is missing.");
             using var runtime = WholeGraph.Load(model.Manifest.Folder, Environment.ProcessorCount, time);
             var path = parsed.GetValue(Input)?.FullName ?? await BenchReport.MakeFilmAsync(folder, parsed.GetValue(Seconds), cancel)

@@ -4,6 +4,7 @@ using System.Text;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Models.Catalogue;
+using TrueLive.Models.Masks;
 using TrueLive.Models.Onnx;
 using TrueLive.Server.Configuration;
 
@@ -17,6 +18,7 @@ internal static class BenchModelsCommand
 {
     private const string ResultFile = "bench/results/models.md";
     private const string WholeName = "the whole graph in the runtime";
+    private const string MaskName = "the mask alone, background blurred";
     private const int WarmUp = 3;
 
     private static readonly Option<FileInfo?> Candy = new("--candy")
@@ -74,6 +76,8 @@ internal static class BenchModelsCommand
         using var one = OnnxVideoModel.Load(shipped, 1, time);
         using var two = OnnxVideoModel.Load(shipped, 2, time);
         using var whole = WholeGraph.Load(shipped, 1, time);
+        using var masked = MaskedModel.Of(new PassthroughModel(), time);
+        var blurred = new Prompt(1, "blur the background", 1, TimeSpan.Zero, masked.Read("blur the background"));
         var pool = new FramePool("bench", 200);
         var look = one.Info.Looks.First(l => l.Id != "identity").Id;
         var prompt = new Prompt(1, look, 1, TimeSpan.Zero, one.Read(look));
@@ -84,6 +88,7 @@ internal static class BenchModelsCommand
             contestants.Add(new(one.Info.Id, 1, one.CreateSession(width, height), frames, prompt));
             contestants.Add(new(one.Info.Id, 2, two.CreateSession(width, height), frames, prompt));
             contestants.Add(new(WholeName, 1, whole.CreateSession(width, height), frames, prompt));
+            contestants.Add(new(MaskName, 1, masked.CreateSession(width, height), frames, blurred));
             if (candy is not null && width == 384)
                 contestants.Add(new("candy", 1, candy.CreateSession(width, height), frames, Prompt.None));
         }

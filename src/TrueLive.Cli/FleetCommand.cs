@@ -82,7 +82,7 @@ internal static class FleetCommand
                 Console.WriteLine($"{"",-24} {problem}");
         }
         var done = $"placed {counts["placed"]}, refused {counts["refused"]}, placed anew {counts["restored"]}";
-        Console.WriteLine($"{workers.Count} worker(s), {sessions.Count} session(s); {done}.");
+        Console.WriteLine($"{workers.Count} worker(s), {sessions.Count} session(s), {fleet["waiting"]} waiting in line; {done}.");
     }
 
     private static void ShowSessions(JsonNode? fleet)

@@ -17,8 +17,8 @@ internal static class StreamCommand
 {
     private static readonly Argument<string> Source = new("source")
     {
-        Description = "Where the picture comes from: rtsp://, rtmp://, srt://HOST:PORT, srt://:PORT?mode=listener, http(s):// "
-            + "(MPEG-TS, FLV, or HLS ending in .m3u8), /dev/videoN, or a file.",
+        Description = "Where the picture comes from: rtsp://, rtmp://, rtmp://:PORT/APP/KEY?mode=listener, srt://HOST:PORT, "
+            + "srt://:PORT?mode=listener, http(s):// (MPEG-TS, FLV, or HLS ending in .m3u8), /dev/videoN, or a file.",
     };
 
     private static readonly Option<string[]> Out = new("--out", "-o")

@@ -154,7 +154,8 @@ public static partial class TrueLiveServer
         services.AddCors(cors => cors.AddDefaultPolicy(policy =>
             (options.Origins.Length > 0 ? policy.WithOrigins([.. options.Origins.Select(o => o.TrimEnd('/'))]) : policy.AllowAnyOrigin())
             .AllowAnyHeader().WithMethods("GET", "POST", "PATCH", "DELETE")
-            .WithExposedHeaders("Location", "Link", "ETag", "Retry-After", WhipEndpoints.TokenHeader, WhipEndpoints.ConnectionHeader)));
+            .WithExposedHeaders("Location", "Link", "ETag", "Retry-After", WhipEndpoints.TokenHeader,
+                WhipEndpoints.ConnectionHeader, LineTickets.Header)));
     }
 
     private static void Map(WebApplication app)

@@ -9,7 +9,7 @@ public sealed class StudioTroubleTests(Browser browser, Studio studio)
     [Fact]
     public async Task On_a_full_server_the_page_waits_by_keys_alone_and_starts_when_the_place_is_free()
     {
-        await using var server = await ServerProcess.StartAsync("--max-sessions", "1");
+        await using var server = await ServerProcess.StartAsync("--max-sessions", "1", "--queue", "4");
         await using var first = await browser.OpenAsync(server, "ws");
         await first.StartAsync("scene", "passthrough", "384x216");
         await first.PicturesAsync(3);
@@ -18,6 +18,8 @@ public sealed class StudioTroubleTests(Browser browser, Studio studio)
         await second.Page.FocusAsync("#start");
         await second.Page.Keyboard.PressAsync("Enter");
         await second.UntilAsync("document.querySelector('#trouble').textContent.includes('Wait for a place')");
+        Assert.Contains("You are number 1 of 1 in line. How long it takes is not known yet",
+            await second.EvalAsync<string>("document.querySelector('#trouble').textContent"), StringComparison.Ordinal);
         await second.Page.FocusAsync("#trouble-ways button:first-of-type");
         await second.Page.Keyboard.PressAsync("Enter");
         await second.UntilAsync("document.querySelector('#waiting-left')?.textContent");
@@ -27,6 +29,9 @@ public sealed class StudioTroubleTests(Browser browser, Studio studio)
         // The seconds count down while the button keeps the focus.
         Assert.Equal("Stop waiting", await second.EvalAsync<string>("document.activeElement.textContent"));
         Assert.True(await second.EvalAsync<bool>("document.activeElement === stop"));
+        // It has asked again since, and is in line once.
+        Assert.Contains("number 1 of 1", await second.EvalAsync<string>("document.querySelector('#state').textContent"),
+            StringComparison.Ordinal);
         await first.Page.ClickAsync("#start");
         await second.PicturesAsync(3);
         Assert.False(await second.Page.IsVisibleAsync("#trouble"));

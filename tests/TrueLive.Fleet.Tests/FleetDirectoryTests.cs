@@ -176,7 +176,7 @@ public sealed partial class FleetDirectoryTests
         Assert.Equal("stopped", _fleet.View().Workers[0].State);
     }
 
-    private FleetDirectory NewDirectory() => new(_time, TimeSpan.FromMilliseconds(1200), TimeSpan.FromSeconds(30));
+    private FleetDirectory NewDirectory() => new(_time, TimeSpan.FromMilliseconds(1200), TimeSpan.FromSeconds(30), NewLine());
 
     private void Take(string session, string worker) => Assert.Equal(worker, _fleet.Place(session, Any, []).Worker?.Name);
 

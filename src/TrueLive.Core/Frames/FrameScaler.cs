@@ -1,3 +1,7 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
 namespace TrueLive.Core.Frames;
 
 /// <summary>
@@ -6,6 +10,8 @@ namespace TrueLive.Core.Frames;
 /// </summary>
 public sealed class FrameScaler
 {
+    private const int Half = 1 << 15;
+
     private readonly Axis _lumaX;
     private readonly Axis _lumaY;
     private readonly Axis _chromaX;
@@ -69,12 +75,28 @@ public sealed class FrameScaler
             if (last != cached1)
                 Row(from[(last * fromStride)..], row1, ax);
             (cached0, cached1) = (first, last);
-            var a = row0.AsSpan(0, line.Length);
-            var b = row1.AsSpan(0, line.Length);
-            for (var x = 0; x < line.Length; x++)
-                line[x] = (byte)((a[x] * (256 - weight) + b[x] * weight + (1 << 15)) >> 16);
+            Between(row0.AsSpan(0, line.Length), row1.AsSpan(0, line.Length), weight, line);
         }
     }
+
+    private static void Between(ReadOnlySpan<int> above, ReadOnlySpan<int> below, int weight, Span<byte> line)
+    {
+        ref var a = ref MemoryMarshal.GetReference(above);
+        ref var b = ref MemoryMarshal.GetReference(below);
+        var x = 0;
+        for (; x + Vector128<byte>.Count <= line.Length; x += Vector128<byte>.Count)
+        {
+            var wide = Vector256.Narrow(Eight(ref a, ref b, x, weight), Eight(ref a, ref b, x + Vector256<int>.Count, weight));
+            Vector128.Narrow(wide.GetLower(), wide.GetUpper()).CopyTo(line[x..]);
+        }
+        for (; x < line.Length; x++)
+            line[x] = (byte)((above[x] * (256 - weight) + below[x] * weight + Half) >> 16);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<uint> Eight(ref int a, ref int b, int x, int weight) =>
+        ((Vector256.LoadUnsafe(ref a, (nuint)x) * (256 - weight) + Vector256.LoadUnsafe(ref b, (nuint)x) * weight
+        + Vector256.Create(Half)) >>> 16).AsUInt32();
 
     private static void Row(ReadOnlySpan<byte> from, int[] row, Axis ax)
     {

@@ -69,6 +69,20 @@ public readonly record struct FrameTicket(long SourceSequence, TimeSpan Captured
 
     /// <summary>Version of its weights.</summary>
     public string? ModelVersion { get; init; }
+
+    /// <summary>The mask that the frame was made with; null for none.</summary>
+    public FrameMask? Mask { get; init; }
+}
+
+/// <summary>How a mask was applied to a frame.</summary>
+/// <param name="On">Where the look is, by the name of that part of the picture.</param>
+/// <param name="Rest">What is shown elsewhere, by its name.</param>
+/// <param name="Person">Share of the picture that is of persons, 0..1.</param>
+/// <param name="Ticks">What it took, as a part of the step; ticks of the clock.</param>
+public readonly record struct FrameMask(string On, string Rest, float Person, long Ticks)
+{
+    /// <summary>Below this share nobody counts as seen.</summary>
+    public const float Nobody = 0.005f;
 }
 
 /// <summary>

@@ -46,6 +46,12 @@ public interface IModelSession : IDisposable
     /// </summary>
     ModelState Capture();
 
+    /// <summary>
+    /// What is shown of an input of the session's size that is passed through while the model is away, as the mask of the prompt asks; null
+    /// for the input itself. The caller disposes it.
+    /// </summary>
+    MadeFrame? Cover(VideoFrame input, Prompt prompt) => null;
+
     /// <summary>Continues from a copy. </summary>
     /// <exception cref="ArgumentException">The copy belongs to another model, version or size.</exception>
     void Restore(ModelState state);

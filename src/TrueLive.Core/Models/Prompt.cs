@@ -49,6 +49,9 @@ public sealed record PromptReading(
     /// <summary>Changes of the finished picture, at most one of each kind.</summary>
     public ImmutableArray<Adjustment> Adjustments { get; init; } = [];
 
+    /// <summary>Where the text asks for the look, and what elsewhere; null where it does not say.</summary>
+    public KeepMask? Mask { get; init; }
+
     /// <summary>The reading of no text at all.</summary>
     public static PromptReading Empty { get; } = new(true, 1, [], [], [], null);
 }

@@ -194,7 +194,7 @@ public sealed partial class LiveSession : IDisposable
                     if (away.ForGood)
                         return new SessionEnd(EndCause.StepServer, away) { Because = away.Message };
                     _away = away.Message;
-                    made[0] = PassThrough(input, memory);
+                    made[0] = PassThrough(input, memory, settings.Prompt);
                     count = 1;
                 }
                 catch (ModelStepException) when (++failures < _options.StepFailureLimit)
@@ -275,9 +275,18 @@ public sealed partial class LiveSession : IDisposable
         return shape is > 0.95 and < 1.05;
     }
 
-    // The input at the model's size. Its ticket names no model and the revision shown last, so that waiting commands are not answered by
-    // it.
-    private MadeFrame PassThrough(VideoFrame input, IModelSession memory)
+    // The input at the model's size, with what a mask hides hidden. Its ticket names no model and the revision shown last, so that waiting
+    // commands are not answered by it.
+    private MadeFrame PassThrough(VideoFrame input, IModelSession memory, Prompt prompt)
+    {
+        var shown = Scaled(input, memory);
+        if (memory.Cover(shown.Frame, prompt) is not { } covered)
+            return shown;
+        shown.Frame.Dispose();
+        return shown with { Frame = covered.Frame, Ticket = shown.Ticket with { Mask = covered.Ticket.Mask } };
+    }
+
+    private MadeFrame Scaled(VideoFrame input, IModelSession memory)
     {
         var ticket = input.Ticket with
         {

@@ -62,6 +62,9 @@ public sealed record SessionStats(
 {
     /// <summary>Why frames are passed through at the moment, in words with details below them; null while the model makes them.</summary>
     public string? Away { get; init; }
+
+    /// <summary>The mask that the last frame was made with; null for none.</summary>
+    public MaskStats? Mask { get; init; }
 }
 
 /// <summary>Counts for one session and, tagged, for the process. Each counter has one writer; any thread may read.</summary>
@@ -85,6 +88,7 @@ internal sealed class SessionCounters(TimeProvider time)
 
     private readonly long[] _dropped = new long[Reasons.Length];
     private readonly (long SentAt, long Step, long Age, long Beside, bool Made)[] _window = new (long, long, long, long, bool)[WindowSize];
+    private readonly MaskWindow _masks = new(time);
     private readonly (long Out, long Beside)[] _left = new (long, long)[WindowSize];
     private readonly long[] _asked = new long[WindowSize];
     private long _windowCount;
@@ -138,6 +142,7 @@ internal sealed class SessionCounters(TimeProvider time)
         var (step, age) = (frame.StepEnded - frame.StepBegan, sentAt - from);
         lock (_window)
         {
+            _masks.Add(frame.Mask);
             if (counts)
                 _window[_windowCount++ % WindowSize] = (sentAt, step, age, age - step - frame.Held, frame.Origin != FrameOrigin.Repeated);
             _sent++;
@@ -174,6 +179,7 @@ internal sealed class SessionCounters(TimeProvider time)
         Span<long> outs = stackalloc long[WindowSize];
         Span<long> outsBeside = stackalloc long[WindowSize];
         var (first, last, recent, made) = (long.MaxValue, long.MinValue, 0, 0);
+        MaskStats? mask;
         long sent;
         int count, left;
         double? degraded;
@@ -192,6 +198,7 @@ internal sealed class SessionCounters(TimeProvider time)
             for (var k = 0; k < left; k++)
                 (outs[k], outsBeside[k]) = _left[k];
             degraded = Degraded(promised, chunk, chunk.Wait(interval), recent);
+            mask = _masks.Snapshot();
         }
         outs[..left].Sort();
         outsBeside[..left].Sort();
@@ -205,7 +212,8 @@ internal sealed class SessionCounters(TimeProvider time)
             Count(DropReason.Replaced), Count(DropReason.Stale), Count(DropReason.Paused), Count(DropReason.StepFailed),
             Count(DropReason.Flushed), Count(DropReason.SinkFull), Count(DropReason.Superseded), count, rate,
             At(steps[..made], 0.50), At(steps[..made], 0.95), At(ages[..count], 0.50), At(ages[..count], 0.95), At(beside[..count], 0.99),
-            Ticks(outs[..left], 0.50), Ticks(outsBeside[..left], 0.99), chunk.Wait(interval) + At(steps[..made], 0.50), degraded);
+            Ticks(outs[..left], 0.50), Ticks(outsBeside[..left], 0.99), chunk.Wait(interval) + At(steps[..made], 0.50), degraded)
+        { Mask = mask };
     }
 
     /// <summary>All that has been counted since the session was made.</summary>

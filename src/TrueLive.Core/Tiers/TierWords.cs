@@ -18,7 +18,13 @@ public static class TierWords
 
     /// <summary>The message of a live session that falls below its promise.</summary>
     /// <param name="rate">Frames per second that it reaches.</param>
-    public static string Degraded(double rate) => string.Create(CultureInfo.InvariantCulture, $"degraded: {rate:0} fps");
+    /// <param name="mask">What a mask takes of each frame's step; null for none.</param>
+    public static string Degraded(double rate, TimeSpan? mask = null) =>
+        string.Create(CultureInfo.InvariantCulture, $"degraded: {rate:0} fps")
+        + (mask is { } part ? string.Create(CultureInfo.InvariantCulture, $" ({part.TotalMilliseconds:0} ms of each step is the mask)") : "");
+
+    /// <summary>Said while a mask is in force and no person is seen.</summary>
+    public static string Nobody => "No person is seen: everything counts as background.";
 
     /// <summary>One sentence for users.</summary>
     public static string Means(Tier tier) => tier switch

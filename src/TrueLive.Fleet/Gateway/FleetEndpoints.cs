@@ -16,6 +16,11 @@ internal static class FleetEndpoints
         app.MapGet("/healthz", () => Results.Text("ok\n"));
         app.MapGet("/readyz", (FleetWatch watch) => watch.Latest is { } view && view.Workers.Any(w => w.State == "ready")
             ? Results.Text("ready\n") : Problems.Of(StatusCodes.Status503ServiceUnavailable, "No worker of the fleet is ready."));
+        app.MapDelete(LineTickets.Path + "/{ticket}", async (string ticket, SessionPlaces places) =>
+        {
+            await places.LeaveLineAsync(ticket).ConfigureAwait(false);
+            return Results.NoContent();
+        });
         app.MapGet("/v1/fleet", async (IGrainFactory grains) =>
             Results.Json(await Fleet(grains).ViewAsync().ConfigureAwait(false), FleetJson.Default.FleetView));
         app.MapPost("/v1/fleet/workers/{name}/drain", (string name, IGrainFactory grains) => DrainAsync(grains, name, on: true));

@@ -33,6 +33,8 @@ internal sealed partial class FleetWatch : BackgroundService
                 "Workers by state.");
         _meter.CreateObservableGauge("truelive.fleet.sessions", () => Of<int>(v => [new Measurement<int>(v.Sessions.Count)]), "{session}",
             "Live sessions of the fleet, those that wait for a new worker included.");
+        _meter.CreateObservableGauge("truelive.waiting", () => Of<int>(v => [new Measurement<int>(v.Waiting)]), "{client}",
+            "Clients that wait in line for a place.");
         _meter.CreateObservableGauge(
             "truelive.free.places", () => Of(v => v.Free.Select(f => new Measurement<int>(f.Value, Tag("model", f.Key)))), "{session}",
                 "Further sessions that the workers hold, by model, at their usual size.");
@@ -40,9 +42,10 @@ internal sealed partial class FleetWatch : BackgroundService
             "truelive.fleet.placements",
             () => Of<long>(v => [new(v.Counts.Placed, Tag("result", "placed")), new(v.Counts.Refused, Tag("result", "refused")),
                 new(v.Counts.Restored, Tag("result", "restored")), new(v.Counts.Fenced, Tag("result", "fenced")),
-                new(v.Counts.Moved, Tag("result", "moved"))]),
+                new(v.Counts.Moved, Tag("result", "moved")), new(v.Counts.Queued, Tag("result", "queued"))]),
             "{session}",
-            "Sessions placed, refused, placed anew after their worker was lost, ended on a worker that came back, and moved by a drain.");
+            "Sessions placed, refused, placed anew after their worker was lost, ended on a worker that came back, and moved by a drain; " +
+            "clients that joined the waiting line.");
     }
 
     /// <summary>The fleet as it was a moment ago; null before the first look.</summary>

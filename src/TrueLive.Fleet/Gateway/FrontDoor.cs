@@ -60,7 +60,7 @@ internal sealed class FrontDoor(IHttpForwarder forwarder, SessionPlaces places, 
         var asked = await ClientRequest.OfAsync(http.Request, http.RequestAborted).ConfigureAwait(false);
         if (asked.Makes is { } ask)
         {
-            var (chosen, session) = await places.PlaceAsync(ask).ConfigureAwait(false);
+            var (chosen, session) = await places.PlaceAsync(ask, LineTickets.Of(http.Request, owner)).ConfigureAwait(false);
             var made = false;
             try
             {

@@ -4,6 +4,7 @@ using Orleans.Runtime;
 using TrueLive.Fleet.Grains;
 using TrueLive.Fleet.Links;
 using TrueLive.Fleet.Placement;
+using TrueLive.Server.Capacity;
 using TrueLive.Server.Fleet;
 using TrueLive.Server.Resources;
 
@@ -24,10 +25,10 @@ internal sealed class SessionPlaces(IGrainFactory grains, TimeProvider time)
 
     /// <summary>A worker that takes a new session, and the id of the session.</summary>
     /// <exception cref="RequestRefusedException">None does: 503 with figures, or what the workers say.</exception>
-    public async Task<(LinkedWorker Worker, string Session)> PlaceAsync(SessionAsk ask)
+    public async Task<(LinkedWorker Worker, string Session)> PlaceAsync(SessionAsk ask, LineClaim claim)
     {
         var session = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(12));
-        return (await TakeAsync(session, ask, except => Fleet.PlaceAsync(session, ask, except)).ConfigureAwait(false), session);
+        return (await TakeAsync(session, ask, except => Fleet.PlaceAsync(session, ask, except, claim)).ConfigureAwait(false), session);
     }
 
     /// <summary>The worker that has a session, or that goes on with it; null where there is no such session.</summary>
@@ -62,6 +63,9 @@ internal sealed class SessionPlaces(IGrainFactory grains, TimeProvider time)
     /// <summary>A request that was to make a session is over, and has made it or not.</summary>
     public Task SettleAsync(string session, bool made) => made ? Fleet.MadeAsync(session) : Fleet.ReleaseAsync(session);
 
+    /// <summary>A client does not wait any more.</summary>
+    public Task LeaveLineAsync(string ticket) => Fleet.LeaveLineAsync(ticket);
+
     private async Task<LinkedWorker> TakeAsync(string session, SessionAsk ask, Func<string[], Task<TakenPlace>> take)
     {
         for (var refusals = new List<string>(); ;)
@@ -70,8 +74,9 @@ internal sealed class SessionPlaces(IGrainFactory grains, TimeProvider time)
             if (place.Worker is not { } worker)
             {
                 throw new RequestRefusedException(
-                    place.Status, place.Words, place.Status == 503 && place.Capacity > 0
-                        ? new Refusal(place.Words, place.Capacity, place.Running, TimeSpan.FromSeconds(15)) : null);
+                    place.Status, place.Words, place.Status == 503 && (place.Capacity > 0 || place.Line is not null)
+                        ? new Refusal(place.Words, place.Capacity, place.Running, place.Line?.RetryAfter ?? TimeSpan.FromSeconds(15),
+                            place.Line) : null);
             }
             var placed = await AskAsync(worker, new Place(0, session, ask.Model, ask.Size, place.Restore, place.SilentMs))
                 .ConfigureAwait(false);

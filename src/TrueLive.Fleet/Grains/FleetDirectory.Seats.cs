@@ -58,6 +58,7 @@ internal sealed partial class FleetDirectory
         _moving.RemoveWhere(s => time.GetElapsedTime(s.NextAt) > MoveTime);
         foreach (var (id, seat) in _seats.Where(s => IsOver(s.Value)).ToList())
             Remove(id, seat);
+        line.Turnover.Runs(_seats.Count);
         foreach (var (name, worker) in _workers.Where(w => IsLost(w.Value) && time.GetElapsedTime(w.Value.HeardAt) > WorkerTime).ToList())
             _workers.Remove(name);
     }

@@ -10,7 +10,7 @@ internal sealed partial class FleetDirectory
     public FleetView View() => new(
         [.. _workers.Values.OrderBy(w => w.Linked.Name, StringComparer.Ordinal).Select(View)],
         [.. _seats.OrderBy(s => s.Key, StringComparer.Ordinal).Select(s => View(s.Key, s.Value))],
-        FreePlaces(), _counts);
+        FreePlaces(), line.Waiting, _counts);
 
     private WorkerView View(Worker worker) => new(
         worker.Linked.Name, StateOf(worker), worker.Linked.Problem, worker.Linked.Version, worker.Linked.Address, SeatsOf(worker).Length,

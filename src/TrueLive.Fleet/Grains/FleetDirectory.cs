@@ -1,4 +1,5 @@
 using TrueLive.Fleet.Placement;
+using TrueLive.Server.Capacity;
 using TrueLive.Server.Fleet;
 using TrueLive.Server.Live.Sessions;
 
@@ -11,7 +12,8 @@ namespace TrueLive.Fleet.Grains;
 /// <param name="time">Clock.</param>
 /// <param name="silence">Time without word after which a worker is lost.</param>
 /// <param name="drain">Time that the sessions of a drained worker have.</param>
-internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence, TimeSpan drain)
+/// <param name="line">Those who wait for a place.</param>
+internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence, TimeSpan drain, WaitingLine<SessionAsk> line)
 {
     /// <summary>Time within which a place that was taken must have become a session: a model may have to be loaded first.</summary>
     public static readonly TimeSpan PlaceTime = TimeSpan.FromSeconds(70);
@@ -28,7 +30,7 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
 
     private readonly Dictionary<string, Worker> _workers = new(StringComparer.Ordinal);
     private readonly long _began = time.GetTimestamp();
-    private FleetCounts _counts = new(0, 0, 0, 0, 0);
+    private FleetCounts _counts = new(0, 0, 0, 0, 0, 0);
 
     /// <summary>A worker says what it has; the answer says what of that it must end.</summary>
     public ReportAnswer Hear(LinkedWorker linked, WorkerReport report)
@@ -62,16 +64,18 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
     /// <param name="session">Id of the session.</param>
     /// <param name="ask">What it needs.</param>
     /// <param name="except">Workers that have refused it.</param>
-    public TakenPlace Place(string session, SessionAsk ask, IReadOnlyCollection<string> except)
+    /// <param name="claim">Its client, who may wait in line; null does not.</param>
+    public TakenPlace Place(string session, SessionAsk ask, IReadOnlyCollection<string> except, LineClaim? claim = null)
     {
         Forget();
         if (_seats.ContainsKey(session))
             return new TakenPlace(null, 409, $"There is a session '{session}' already.", 0, 0);
-        var choice = Choose(ask, except);
+        var choice = Choose(ask, except, line.Ahead(claim?.Ticket));
         if (choice.Worker is not { } name)
-            return Refuse(choice);
+            return claim is null ? Refuse(choice) : Queue(choice, ask, claim);
         var worker = _workers[name];
         Take(session, worker, ask);
+        line.Serve(claim?.Ticket, session);
         _counts = _counts with { Placed = _counts.Placed + 1 };
         return new TakenPlace(worker.Linked, 0, "", choice.Capacity, choice.Running);
     }
@@ -99,6 +103,7 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
     /// <summary>The session of a place was made: its worker names it from now on, or it is over.</summary>
     public void Made(string session)
     {
+        line.Settle(session, made: true);
         if (_seats.TryGetValue(session, out var seat))
             seat.MadeAt = time.GetTimestamp();
     }
@@ -106,6 +111,7 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
     /// <summary>Gives back a place that did not become a session; one whose worker was lost before waits again for its client.</summary>
     public void Release(string session)
     {
+        line.Settle(session, made: false);
         if (!_seats.TryGetValue(session, out var seat) || seat.Confirmed)
             return;
         if (seat.Before is { } before)
@@ -143,10 +149,14 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
     public IReadOnlyList<LinkedWorker> Living() =>
         [.. _workers.Values.Where(w => !IsLost(w) && w.Linked.Problem is null).Select(w => w.Linked)];
 
-    private PlacementChoice Choose(SessionAsk ask, IReadOnlyCollection<string> except)
+    private PlacementChoice Choose(SessionAsk ask, IReadOnlyCollection<string> except, IReadOnlyList<SessionAsk>? ahead = null)
     {
-        var open = _workers.Values.Where(w => IsOpen(w) && !except.Contains(w.Linked.Name)).ToList();
-        return PlacementRule.Choose(ask, [.. open.Select(LoadOf)], _workers.Values.Count(w => !IsLost(w)) - open.Count);
+        var open = _workers.Values.Where(w => IsOpen(w) && !except.Contains(w.Linked.Name)).Select(LoadOf).ToList();
+        var choice = PlacementRule.Choose(ask, open, _workers.Values.Count(w => !IsLost(w)) - open.Count);
+        if (choice.Worker is null || ahead is not { Count: > 0 })
+            return choice;
+        return PlacementRule.Choose(ask, PlacementRule.After(ahead, open), 0).Worker is { } left ? choice with { Worker = left }
+            : choice with { Worker = null, Status = 503, Words = "Those who wait in line get the places that become free." };
     }
 
     // Until every worker has reported once, what it has is not known: nothing is said to be full, or not to be there.
@@ -185,6 +195,8 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
                 _counts = _counts with { Fenced = _counts.Fenced + 1 };
                 continue;
             }
+            if (!seat.Confirmed)
+                line.Settle(session.Id, made: true);
             (seat.Last, seat.HeardAt, seat.Confirmed, seat.Before, seat.Ask) = (session, worker.HeardAt, true, null, ask);
             if (worker.DrainedAt is not { } since || !IsToEnd(seat, since))
                 continue;
@@ -192,7 +204,10 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
             Move(session.Id, seat, Nobody);
         }
         foreach (var (id, seat) in SeatsOf(worker).Where(s => !told.Contains(s.Id) && IsKnownToItsWorker(s.Seat)))
+        {
             Remove(id, seat);
+            line.Turnover.End(time.GetElapsedTime(seat.Since));
+        }
         return end;
     }
 

@@ -1,5 +1,6 @@
 using Orleans.Concurrency;
 using TrueLive.Fleet.Placement;
+using TrueLive.Server.Capacity;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Fleet;
 
@@ -12,13 +13,15 @@ internal interface IFleetGrain : IGrainWithIntegerKey
 
     Task LeaveAsync(string name, string run);
 
-    Task<TakenPlace> PlaceAsync(string session, SessionAsk ask, string[] except);
+    Task<TakenPlace> PlaceAsync(string session, SessionAsk ask, string[] except, LineClaim claim);
 
     Task<TakenPlace> ReplaceAsync(string session, string[] except);
 
     Task MadeAsync(string session);
 
     Task ReleaseAsync(string session);
+
+    Task LeaveLineAsync(string ticket);
 
     Task<Whereabouts> FindAsync(string session);
 
@@ -46,11 +49,18 @@ internal interface IControlNode : IGrainObserver
 
 /// <inheritdoc cref="IFleetGrain"/>
 [KeepAlive]
-internal sealed class FleetGrain(ServerOptions options, TimeProvider time) : Grain, IFleetGrain
+internal sealed class FleetGrain : Grain, IFleetGrain
 {
-    private readonly FleetDirectory _directory = new(time, TimeSpan.FromMilliseconds(options.WorkerSilenceMs),
-        TimeSpan.FromSeconds(options.DrainSeconds));
+    private readonly WaitingLine<SessionAsk> _line;
+    private readonly FleetDirectory _directory;
     private readonly Dictionary<string, IControlNode> _nodes = new(StringComparer.Ordinal);
+
+    public FleetGrain(ServerOptions options, TimeProvider time)
+    {
+        _line = new WaitingLine<SessionAsk>(options.Queue, options.QueuePerClient, TimeSpan.FromMinutes(options.QueueMinutes), time);
+        _directory = new FleetDirectory(time, TimeSpan.FromMilliseconds(options.WorkerSilenceMs),
+            TimeSpan.FromSeconds(options.DrainSeconds), _line);
+    }
 
     public Task<ReportAnswer> HearAsync(LinkedWorker linked, WorkerReport report, IControlNode node)
     {
@@ -66,8 +76,8 @@ internal sealed class FleetGrain(ServerOptions options, TimeProvider time) : Gra
         return Task.CompletedTask;
     }
 
-    public Task<TakenPlace> PlaceAsync(string session, SessionAsk ask, string[] except) =>
-        Task.FromResult(_directory.Place(session, ask, except));
+    public Task<TakenPlace> PlaceAsync(string session, SessionAsk ask, string[] except, LineClaim claim) =>
+        Task.FromResult(_directory.Place(session, ask, except, claim));
 
     public Task<TakenPlace> ReplaceAsync(string session, string[] except) => Task.FromResult(_directory.Replace(session, except));
 
@@ -80,6 +90,12 @@ internal sealed class FleetGrain(ServerOptions options, TimeProvider time) : Gra
     public Task ReleaseAsync(string session)
     {
         _directory.Release(session);
+        return Task.CompletedTask;
+    }
+
+    public Task LeaveLineAsync(string ticket)
+    {
+        _line.Leave(ticket);
         return Task.CompletedTask;
     }
 

@@ -1,6 +1,7 @@
 using TrueLive.Server.Access;
 using TrueLive.Server.Fleet;
 using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Resources;
 
 namespace TrueLive.Fleet.Grains;
 
@@ -56,8 +57,9 @@ internal sealed record Whereabouts(SessionPlace Place, LinkedWorker? Worker, str
 /// <param name="Running">Sessions that it has.</param>
 /// <param name="Restore">The session as it was on a worker that is lost.</param>
 /// <param name="SilentMs">How long ago that was.</param>
+/// <param name="Line">The client's position in the waiting line; null where it does not wait.</param>
 internal sealed record TakenPlace(LinkedWorker? Worker, int Status, string Words, int Capacity, int Running, KeptSession? Restore = null,
-    double SilentMs = 0);
+    double SilentMs = 0, LineStand? Line = null);
 
 /// <summary>A move of a session that may begin.</summary>
 /// <param name="To">The worker that it goes to.</param>
@@ -74,9 +76,13 @@ internal sealed record WorkerView(
 internal sealed record PlacedView(string Id, string? Worker, string State, string Model, string Size, long Made, DateTimeOffset? Created);
 
 /// <summary>The whole fleet.</summary>
+/// <param name="Workers">All workers, those that are lost included for a while.</param>
+/// <param name="Sessions">All live sessions.</param>
 /// <param name="Free">Further sessions of the default kind, by model.</param>
+/// <param name="Waiting">Clients that wait in line.</param>
+/// <param name="Counts">What was counted.</param>
 internal sealed record FleetView(IReadOnlyList<WorkerView> Workers, IReadOnlyList<PlacedView> Sessions, IReadOnlyDictionary<string,
-    int> Free, FleetCounts Counts);
+    int> Free, int Waiting, FleetCounts Counts);
 
 /// <summary>What was counted since the directory began.</summary>
-internal sealed record FleetCounts(long Placed, long Refused, long Restored, long Fenced, long Moved);
+internal sealed record FleetCounts(long Placed, long Refused, long Restored, long Fenced, long Moved, long Queued);

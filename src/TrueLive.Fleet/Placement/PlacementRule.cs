@@ -41,4 +41,23 @@ internal static class PlacementRule
                 capacity, running)
             : new PlacementChoice(null, 400, $"No worker of this fleet has a model '{ask.Model}'.", 0, running);
     }
+
+    /// <summary>
+    /// What is left for one who comes later: those ahead take their places, and what one of them could still use is kept for it.
+    /// </summary>
+    public static List<WorkerLoad> After(IReadOnlyList<SessionAsk> ahead, IEnumerable<WorkerLoad> workers)
+    {
+        var left = workers.ToDictionary(w => w.Name, StringComparer.Ordinal);
+        foreach (var ask in ahead)
+        {
+            if (left.Count == 0)
+                break;
+            if (Choose(ask, left.Values, 0).Worker is { } name)
+                left[name] = left[name].With(ask);
+            else
+                foreach (var kept in left.Values.Where(w => w.Offers(ask)).ToList())
+                    left.Remove(kept.Name);
+        }
+        return [.. left.Values];
+    }
 }

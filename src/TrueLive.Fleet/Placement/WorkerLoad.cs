@@ -19,6 +19,9 @@ internal sealed class WorkerLoad(string name, WorkerReport report, IReadOnlyColl
 
     public int Running => taken.Count;
 
+    /// <summary>The same worker with one more session.</summary>
+    public WorkerLoad With(SessionAsk ask) => new(name, report, [.. taken, ask]);
+
     /// <summary>It has the model.</summary>
     public bool Offers(SessionAsk ask) => Find(ask) is not null;
 

@@ -47,7 +47,8 @@ function show(fleet) {
     ...[s.id, s.worker ?? 'none: waits for its client', s.state, `${s.model} ${s.size}`, s.made].map((text) => h('td', {}, String(text))))));
   const free = fleet.workers.reduce((sum, w) => sum + w.places, 0);
   const { placed, refused: full, restored } = fleet.counts;
-  say(`${count(fleet.workers.length, 'worker')}, ${count(fleet.sessions.length, 'session')}, ${free} free. Placed ${placed}, refused ${full}, placed anew ${restored}.`);
+  const line = fleet.waiting ? `, ${fleet.waiting} waiting in line` : '';
+  say(`${count(fleet.workers.length, 'worker')}, ${count(fleet.sessions.length, 'session')}, ${free} free${line}. Placed ${placed}, refused ${full}, placed anew ${restored}.`);
 }
 
 function refused(error) {

@@ -71,7 +71,7 @@ internal static class GlanceRules
         var slope = found.SlopeMsPerS;
         var growth = slope.Measured
             ? string.Create(CultureInfo.InvariantCulture,
-                $"a delay that grows by less than {Math.Max(Math.Abs(slope.Low), Math.Abs(slope.High)):0} ms every second")
+                $"a delay that grows by less than {Math.Max(Math.Abs(slope.Low), Math.Abs(slope.High)):0.0} ms every second")
             : "a delay that grows";
         return string.Create(CultureInfo.InvariantCulture,
             $"A glance of {found.Seconds:0} s; not tested: prompts, clip boundaries under still input, loops longer than " +

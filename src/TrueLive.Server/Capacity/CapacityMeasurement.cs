@@ -3,6 +3,7 @@ using System.Collections.ObjectModel;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Media.Codecs;
+using TrueLive.Models.Masks;
 using TrueLive.Server.Configuration;
 
 namespace TrueLive.Server.Capacity;
@@ -124,10 +125,9 @@ internal sealed partial class CapacityMeasurement(
                 busyAt = time.GetTimestamp();
             if (time.GetElapsedTime(busyAt) < IdleTime || Next() is not var (model, size))
                 continue;
-            var cold = model is OnDemandModel { IsWarm: false };
+            var cold = MaskedModel.Bare(model) is OnDemandModel { IsWarm: false } unloaded ? unloaded : null;
             await KnownAsync(model, size).WaitAsync(stop).ConfigureAwait(false);
-            if (cold)
-                ((OnDemandModel)model).TryUnload();
+            cold?.TryUnload();
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
         }
     }
@@ -136,7 +136,7 @@ internal sealed partial class CapacityMeasurement(
     // enough, and only where no other model has to go for it.
     private (IVideoModel Model, (int Width, int Height) Size)? Next()
     {
-        foreach (var model in models.All.Where(m => m is not OnDemandModel { IsWarm: false } cold
+        foreach (var model in models.All.Where(m => MaskedModel.Bare(m) is not OnDemandModel { IsWarm: false } cold
             || models.Memory?.HasRoomFor(cold) == true))
         {
             foreach (var size in SizesOf(model))
@@ -146,7 +146,7 @@ internal sealed partial class CapacityMeasurement(
                     _known.TryRemove(key, out _);
                 if (!_known.ContainsKey(key))
                     return (model, size);
-                if (model is OnDemandModel { IsWarm: false })
+                if (MaskedModel.Bare(model) is OnDemandModel { IsWarm: false })
                     break;
             }
         }

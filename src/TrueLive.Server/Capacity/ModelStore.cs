@@ -3,6 +3,7 @@ using TrueLive.Models;
 using TrueLive.Models.Catalogue;
 using TrueLive.Models.Devices;
 using TrueLive.Models.Manifest;
+using TrueLive.Models.Masks;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Resources;
 
@@ -15,7 +16,8 @@ public sealed class ModelStore(IReadOnlyList<IVideoModel> all) : IDisposable
     public IReadOnlyList<IVideoModel> All { get; } = all;
 
     /// <summary>Cores that one step of the hungriest loaded model uses.</summary>
-    public int StepThreads => All.Max(m => m switch { FolderModel loaded => loaded.Threads, OnDemandModel other => other.Threads, _ => 1 });
+    public int StepThreads => All.Select(MaskedModel.Bare)
+        .Max(m => m switch { FolderModel loaded => loaded.Threads, OnDemandModel other => other.Threads, _ => 1 });
 
     /// <summary>Room for those that are loaded on demand.</summary>
     internal ModelMemory? Memory { get; init; }
@@ -32,12 +34,21 @@ public sealed class ModelStore(IReadOnlyList<IVideoModel> all) : IDisposable
     /// <summary>Loads a model that is not loaded, so that its first session begins without a wait.</summary>
     /// <exception cref="RequestRefusedException">It cannot be loaded (422), or those in use leave no room for it (503).</exception>
     internal static Task WarmAsync(IVideoModel model, CancellationToken cancel) =>
-        model is OnDemandModel { IsWarm: false } cold ? Task.Run(cold.Warm, CancellationToken.None).WaitAsync(cancel) : Task.CompletedTask;
+        MaskedModel.Bare(model) is OnDemandModel { IsWarm: false } cold
+            ? Task.Run(cold.Warm, CancellationToken.None).WaitAsync(cancel)
+            : Task.CompletedTask;
 
     /// <summary>The device that a model runs on; null for the processor, and for one that is not loaded.</summary>
-    internal static string? DeviceOf(IVideoModel model) =>
-        (model switch { FolderModel loaded => loaded.Device, OnDemandModel other => other.Device, _ => ComputeDevice.Processor }) is
-        { Gpu: not null } device ? device.ToString() : null;
+    internal static string? DeviceOf(IVideoModel model)
+    {
+        var device = MaskedModel.Bare(model) switch
+        {
+            FolderModel loaded => loaded.Device,
+            OnDemandModel other => other.Device,
+            _ => ComputeDevice.Processor,
+        };
+        return device.Gpu is null ? null : device.ToString();
+    }
 
     /// <summary>
     /// Chooses the device of this process, loads the default model, and finds the others of <see cref="ServerOptions.ModelPlaces"/>, which
@@ -79,7 +90,9 @@ public sealed class ModelStore(IReadOnlyList<IVideoModel> all) : IDisposable
             : GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2);
         IEnumerable<IVideoModel> others = found.Values.Select(m => new OnDemandModel(m, options, memory, time, complaints, workers));
         IVideoModel[] all = standard is null ? [.. others] : [standard, .. others];
-        return new ModelStore(standard is PassthroughModel ? all : [.. all, new PassthroughModel()]) { Memory = memory, Workers = workers };
+        if (standard is not PassthroughModel)
+            all = [.. all, new PassthroughModel()];
+        return new ModelStore([.. all.Select(m => MaskedModel.Of(m, time))]) { Memory = memory, Workers = workers };
 
         void Attempt(string folder, Action use)
         {

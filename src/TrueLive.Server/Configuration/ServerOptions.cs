@@ -218,8 +218,8 @@ public sealed class ServerOptions
     public string[] StreamHosts { get; set; } = [];
 
     /// <summary>Ports on which a stream may wait for its sender or its receivers.</summary>
-    [Description("Ports on which a stream may wait for its sender or its receivers (srt://:9000?mode=listener), such as 9000,9001; empty " +
-        "allows none, but every one above 1023 where no keys are asked for on loopback.")]
+    [Description("Ports on which a stream may wait for its sender or its receivers (rtmp://:1935/..., srt://:9000?mode=listener), such as " +
+        "1935,9000; empty allows none, but every one above 1023 where no keys are asked for on loopback.")]
     public string[] StreamPorts { get; set; } = [];
 
     /// <summary>Folder whose files may be streamed, and into which outputs record.</summary>
@@ -273,6 +273,25 @@ public sealed class ServerOptions
     [Description("How the log is written: text, or json with one object a line.")]
     [RegularExpression("^(text|json)$")]
     public string LogFormat { get; set; } = "text";
+
+    /// <summary>Clients that may wait in line for a place when the server or the fleet is full; 0 refuses them.</summary>
+    [Category(OptionUse.Both)]
+    [Description("Clients that may wait in line for a live session when the server, or the fleet behind a control node, is full. 0 " +
+        "refuses them at once.")]
+    [Range(0, 10_000)]
+    public int Queue { get; set; }
+
+    /// <summary>As many of one API key, or of one address where no keys are asked for.</summary>
+    [Category(OptionUse.Both)]
+    [Description("How many of those in line may be of one API key, or of one address where no keys are asked for.")]
+    [Range(1, 10_000)]
+    public int QueuePerClient { get; set; } = 16;
+
+    /// <summary>Minutes that each may wait.</summary>
+    [Category(OptionUse.Both)]
+    [Description("Minutes after which a client that still waits in line loses its position.")]
+    [Range(1, 1440)]
+    public int QueueMinutes { get; set; } = 30;
 
     /// <summary>Address of the front door of the fleet that this server is a worker of; empty for a standalone server.</summary>
     [Category(OptionUse.Serve)]

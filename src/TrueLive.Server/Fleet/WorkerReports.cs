@@ -1,3 +1,4 @@
+using TrueLive.Models.Masks;
 using TrueLive.Server.Capacity;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Live.Sessions;
@@ -12,8 +13,9 @@ internal sealed class WorkerReports(ModelStore models, Admission admission, Capa
         options.MaxSessions > 0 || measurement.Finished.IsCompleted, options.MaxSessions, models.Default.Info.Id, options.Size,
             options.KeepSeconds,
         [
-            .. models.All.Where(m => m is not OnDemandModel { IsBroken: true }).Take(LinkCodec.MaxModels).Select(m => new OfferedModel(
-                m.Info.Id, m is not OnDemandModel { IsWarm: false },
+            .. models.All.Where(m => MaskedModel.Bare(m) is not OnDemandModel { IsBroken: true }).Take(LinkCodec.MaxModels)
+                .Select(m => new OfferedModel(
+                m.Info.Id, MaskedModel.Bare(m) is not OnDemandModel { IsWarm: false },
                 [.. admission.Costs.Where(c => c.ModelId == m.Info.Id).TakeLast(LinkCodec.MaxSizes)
                     .Select(c => new SizeShare(c.Width, c.Height, admission.ShareOf(m, c.Width, c.Height)))])),
         ],

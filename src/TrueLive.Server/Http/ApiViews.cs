@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Mvc;
 using TrueLive.Core.Models;
 using TrueLive.Core.Tiers;
+using TrueLive.Models.Masks;
 using TrueLive.Server.Capacity;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
@@ -101,7 +102,7 @@ internal sealed record ModelView(
             ? FormattableString.Invariant(
                 $"{model.Info.Title} makes about {fps:0.#} frames per second on this machine, too few for a live picture. Render clips with it.")
             : null;
-        var loaded = model as OnDemandModel;
+        var loaded = MaskedModel.Bare(model) as OnDemandModel;
         return From(model.Info, options.TargetRate) with
         {
             Warm = loaded?.IsWarm ?? true,
@@ -176,6 +177,7 @@ internal sealed record ShortageView(string Resource, string Words);
 [JsonSerializable(typeof(ProbeListView))]
 [JsonSerializable(typeof(ProbeCheckView))]
 [JsonSerializable(typeof(ProblemDetails))]
+[JsonSerializable(typeof(LineView))]
 [JsonSerializable(typeof(CreateClipBody))]
 [JsonSerializable(typeof(ClipView))]
 [JsonSerializable(typeof(ClipListView))]

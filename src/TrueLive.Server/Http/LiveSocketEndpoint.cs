@@ -27,7 +27,8 @@ internal static class LiveSocketEndpoint
                 registry, token, connection, new SessionRequest(model, size, prompt, strength)
                 {
                     Owner = gate.OwnerOf(http.Request),
-                    Id = gate.SessionOf(http.Request)
+                    Id = gate.SessionOf(http.Request),
+                    Line = LineTickets.Of(http.Request, gate.OwnerOf(http.Request)),
                 }, time, http.RequestAborted).ConfigureAwait(false);
         }
         catch (RequestRefusedException refused)
@@ -37,11 +38,15 @@ internal static class LiveSocketEndpoint
         if (!http.WebSockets.IsWebSocketRequest)
         {
             // A page that was refused a WebSocket repeats the request without the upgrade to learn the reason. A session made for it is
-            // ended.
+            // ended, and a client that waited for its place keeps its position for the WebSocket.
             if (string.IsNullOrEmpty(token))
+            {
                 registry.End(admitted.Hosted, EndCause.ControlClient);
+                registry.Settle(admitted.Hosted.Session.Id, made: false);
+            }
             return Problems.Of(StatusCodes.Status426UpgradeRequired, "This address speaks WebSocket.");
         }
+        registry.Settle(admitted.Hosted.Session.Id, made: true);
         using var webSocket = await http.WebSockets.AcceptWebSocketAsync(SocketProtocol.Accept(http)).ConfigureAwait(false);
         using var socket = new JpegSocket(webSocket, budget, large, admitted.Hosted.Owner, time);
         using var control = new ControlConnection(admitted, registry, "websocket-jpeg", socket.SendText, time);

@@ -17,14 +17,20 @@ internal static class Problems
         }
         var seconds = Math.Max(1, (int)Math.Ceiling(full.RetryAfter.TotalSeconds));
         http.Response.Headers.RetryAfter = seconds.ToString(System.Globalization.CultureInfo.InvariantCulture);
-        return Results.Problem(new ProblemDetails
+        var problem = new ProblemDetails
         {
             Type = "urn:truelive:problem:full",
             Title = "The server is full.",
             Status = refused.Status,
             Detail = full.Words,
             Extensions = { ["capacity"] = full.Capacity, ["running"] = full.Running, ["retry_after_s"] = seconds },
-        });
+        };
+        if (full.Line is { } line)
+        {
+            http.Response.Headers[LineTickets.Header] = line.Ticket;
+            problem.Extensions["line"] = LineView.From(line);
+        }
+        return Results.Problem(problem);
     }
 
     /// <summary>A request that failed for lack of a resource: 507 for the disk, 503 for all else, with a time to retry after.</summary>

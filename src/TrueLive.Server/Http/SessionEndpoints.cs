@@ -27,6 +27,11 @@ internal static class SessionEndpoints
             .WithSummary("Change prompt, model or size, pause, resume or reset")
             .Produces<AcceptedMessage>(StatusCodes.Status202Accepted).ProducesProblem(404).ProducesProblem(422);
         sessions.MapDelete("/{id}", End).WithSummary("End a session").Produces(200).ProducesProblem(404);
+        app.MapDelete(LineTickets.Path + "/{ticket}", (string ticket, SessionRegistry registry) =>
+        {
+            registry.LeaveLine(ticket);
+            return Results.NoContent();
+        }).WithTags("Sessions").WithSummary("Leave the waiting line").Produces(204);
     }
 
     internal static IResult NoSuchSession(string id) => Problems.Of(
@@ -43,8 +48,10 @@ internal static class SessionEndpoints
                 Owner = gate.OwnerOf(http.Request),
                 Id = gate.SessionOf(http.Request),
                 Values = ParameterJson.Texts(body?.Values),
+                Line = LineTickets.Of(http.Request, gate.OwnerOf(http.Request)),
             };
             var hosted = await registry.CreateAsync(request, http.RequestAborted).ConfigureAwait(false);
+            registry.Settle(hosted.Session.Id, made: true);
             return Results.Created($"/v1/sessions/{hosted.Session.Id}", SessionView.From(hosted, gate, withToken: true));
         }
         catch (RequestRefusedException refused)

@@ -111,7 +111,12 @@ internal static partial class WhipEndpoints
                 registry, http.Request.Headers[TokenHeader], long.TryParse(http.Request.Headers[ConnectionHeader], out var had)
                     ? had
                     : null,
-                new SessionRequest(model, size, prompt, strength) { Owner = gate.OwnerOf(http.Request), Id = gate.SessionOf(http.Request) },
+                new SessionRequest(model, size, prompt, strength)
+                {
+                    Owner = gate.OwnerOf(http.Request),
+                    Id = gate.SessionOf(http.Request),
+                    Line = LineTickets.Of(http.Request, gate.OwnerOf(http.Request)),
+                },
                 time, http.RequestAborted));
 
     private static Task<IResult> PublishTo(
@@ -154,6 +159,7 @@ internal static partial class WhipEndpoints
             };
             _ = RunAsync(http, client, client.RunAsync(IsNew(http, admitted), life.ApplicationStopped));
             var id = admitted.Hosted.Session.Id;
+            registry.Settle(id, made: true);
             http.Response.Headers[TokenHeader] = admitted.Hosted.Token;
             http.Response.Headers[ConnectionHeader] = $"{admitted.Number}";
             return Created(http, $"/whip/{id}/{client.Id}", peer);
@@ -166,7 +172,10 @@ internal static partial class WhipEndpoints
         {
             // A session made for a connection that cannot be made is ended.
             if (admitted is not null && IsNew(http, admitted))
+            {
                 registry.End(admitted.Hosted, Core.Sessions.EndCause.ControlClient);
+                registry.Settle(admitted.Hosted.Session.Id, made: false);
+            }
             return Unanswered(error);
         }
     }

@@ -41,6 +41,7 @@ internal static class LegCommands
         StreamKind.Srt => [.. Only("srt", "mpegts"), "-timeout", Silence, .. Wider, "-f", "mpegts", "-i", place.Url],
         StreamKind.SrtListen => [.. Only("srt", "mpegts"), .. Wider, "-f", "mpegts", "-i", place.Url],
         StreamKind.Http => [.. Only("pipe", "mpegts,flv"), .. Wider, "-i", "pipe:0"],
+        StreamKind.RtmpListen => [.. Only("pipe", "flv"), .. Wider, "-f", "flv", "-i", "pipe:0"],
         // Whole segments come at once: read at their own pace, or only the last picture of each would be seen.
         StreamKind.Hls => ["-re", .. Only("pipe", "mpegts,mov,mp4,m4a,3gp,3g2,mj2"), .. Wider, "-i", "pipe:0"],
         StreamKind.File =>
@@ -61,7 +62,7 @@ internal static class LegCommands
 
     /// <summary>What the child of a place reaches.</summary>
     public static ChildReach Reach(StreamPlace place, bool output) => new(
-        place.At is not null && (output || place.Address.Kind is not (StreamKind.Http or StreamKind.Hls)),
+        place.At is not null && (output || place.Address.Kind is not (StreamKind.Http or StreamKind.Hls or StreamKind.RtmpListen)),
         place.Address.Kind == StreamKind.Device ? place.File : null, Narrow: output);
 
     private static string[] Target(StreamPlace place, TimeSpan keyframes) => place.Address.Kind switch

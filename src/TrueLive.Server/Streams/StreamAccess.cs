@@ -42,7 +42,7 @@ internal sealed class StreamAccess(ServerOptions options, ApiKeyRing ring) : IDi
         {
             StreamKind.File => new StreamPlace(address, null, output ? Recording(address.Path, trusted) : Source(address.Path, trusted)),
             StreamKind.Device => new StreamPlace(address, null, Device(address.Path, trusted)),
-            StreamKind.SrtListen => new StreamPlace(address, Listen(address.Port, trusted), null),
+            StreamKind.SrtListen or StreamKind.RtmpListen => new StreamPlace(address, Listen(address.Port, trusted), null),
             StreamKind.Hls when output => new StreamPlace(address, null, null),
             _ => new StreamPlace(address, await ConnectAsync(address, trusted, cancel).ConfigureAwait(false), null),
         };

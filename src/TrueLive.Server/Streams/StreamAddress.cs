@@ -12,6 +12,9 @@ internal enum StreamKind : byte
     /// <summary>A server of streams (<c>rtmp://</c>, <c>rtmps://</c>).</summary>
     Rtmp,
 
+    /// <summary>RTMP on a port of ours (<c>rtmp://:port/app/key?mode=listener</c>).</summary>
+    RtmpListen,
+
     /// <summary>SRT, called by us (<c>srt://host:port</c>).</summary>
     Srt,
 
@@ -79,6 +82,10 @@ internal sealed partial record StreamAddress
     /// <summary>Path and query of an address; the name of a file or device.</summary>
     public string Path { get; private init; }
 
+    /// <summary>Of an RTMP address that we wait on: application and stream key.</summary>
+    public (string Application, string Key) Published =>
+        Path.Split('/', '?') is [_, var application, var key, ..] ? (application, key) : throw new InvalidOperationException(Shown);
+
     /// <summary>An http or https address as it is asked for.</summary>
     public Uri Fetched =>
         new UriBuilder(Scheme, Host, Port).Uri is var server && Uri.TryCreate(server, Path, out var whole) ? whole : server;
@@ -87,7 +94,7 @@ internal sealed partial record StreamAddress
     public string Shown { get; private init; }
 
     /// <summary>Whether we wait for the far side to come.</summary>
-    public bool Listens => Kind == StreamKind.SrtListen;
+    public bool Listens => Kind is StreamKind.SrtListen or StreamKind.RtmpListen;
 
     /// <summary>Whether it is reached over a network.</summary>
     public bool IsRemote => Host.Length > 0;
@@ -101,8 +108,8 @@ internal sealed partial record StreamAddress
         problem = output
             ? "An output is one of rtmp://HOST/APP/KEY, rtmps://, srt://HOST:PORT, srt://:PORT?mode=listener, udp://HOST:PORT, hls, "
                 + "file:NAME.mp4, /dev/videoN."
-            : "A source is one of rtsp://, rtmp://, rtmps://, srt://HOST:PORT, srt://:PORT?mode=listener, http(s):// (MPEG-TS, FLV, or HLS "
-                + "ending in .m3u8), file:NAME, /dev/videoN.";
+            : "A source is one of rtsp://, rtmp(s)://, rtmp://:PORT/APP/KEY?mode=listener, srt://HOST:PORT, srt://:PORT?mode=listener, "
+                + "http(s):// (MPEG-TS, FLV, or HLS ending in .m3u8), file:NAME, /dev/videoN.";
         if (string.IsNullOrWhiteSpace(text) || text.Length > MaxLength || text.Any(c => char.IsControl(c)))
             return null;
         if (OptionsReader.DeviceName().IsMatch(text))
@@ -146,7 +153,8 @@ internal sealed partial record StreamAddress
             return null;
         var query = path.IndexOf('?') is >= 0 and var mark ? path[(mark + 1)..] : "";
         var options = Options(query);
-        var listens = scheme == "srt" && options.GetValueOrDefault("mode") == "listener";
+        var listens = (scheme == "srt" || (scheme == "rtmp" && !output && host.Length == 0))
+            && options.GetValueOrDefault("mode") == "listener";
         if (port == 0 || (host.Length == 0) != listens)
             return null;
         if (host.Length > 0 && Uri.CheckHostName(host.Trim('[', ']')) is UriHostNameType.Unknown or UriHostNameType.Basic)
@@ -154,6 +162,7 @@ internal sealed partial record StreamAddress
         StreamKind? kind = scheme switch
         {
             "rtsp" when !output => StreamKind.Rtsp,
+            "rtmp" when listens => StreamKind.RtmpListen,
             "rtmp" or "rtmps" => StreamKind.Rtmp,
             "srt" => listens ? StreamKind.SrtListen : StreamKind.Srt,
             "udp" when output => StreamKind.Udp,
@@ -166,6 +175,11 @@ internal sealed partial record StreamAddress
         if (scheme == "srt" && Refuse(options) is { } wrong)
         {
             problem = wrong;
+            return null;
+        }
+        if (kind == StreamKind.RtmpListen && !Awaited().IsMatch(path))
+        {
+            problem = "To wait for a publisher: rtmp://:1935/APP/KEY?mode=listener, with 8 to 128 letters, digits, - and _ as the key.";
             return null;
         }
         if (kind == StreamKind.Rtmp && path.TrimStart('/').Split('/', 2) is not [{ Length: > 0 }, { Length: > 0 }])
@@ -182,7 +196,7 @@ internal sealed partial record StreamAddress
         var hidden = listens ? "?mode=listener" : path.Length > 1 || user.Length > 0 ? "/…" : "";
         string[] pieces =
         [
-            login, path.TrimStart('/'), .. login.Split(':'), .. path.Split('/', '?', '&'),
+            login, path.TrimStart('/'), .. login.Split(':'), .. path.Split('/', '?', '&').Where(p => p != "mode=listener"),
             .. options.Where(o => o.Key is not ("mode" or "latency" or "pbkeylen")).Select(o => o.Value),
         ];
         return new StreamAddress(kind.Value, path, $"{scheme}://{host}:{port}{hidden}")
@@ -212,6 +226,9 @@ internal sealed partial record StreamAddress
         "^(?<scheme>[a-z]{3,5})://(?<user>[^/?#@\\s]+@)?(?<host>\\[[0-9a-fA-F:.]+\\]|[^/?#:@\\s]*)"
         + "(:(?<port>[0-9]{1,5}))?(?<rest>[/?][^\\s\"'|]*)?$")]
     private static partial Regex Written();
+
+    [GeneratedRegex(@"^/[\w.-]{1,64}/[\w.~-]{8,128}\?mode=listener$", RegexOptions.ECMAScript)]
+    private static partial Regex Awaited();
 
     [GeneratedRegex(@"[a-z]{2,8}://[^\s'""]*[^\s'"":.,;]")]
     private static partial Regex AnyAddress();

@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace TrueLive.Server.Streams;
 
 /// <summary>What the log says of streams; addresses only as they may be shown.</summary>
@@ -19,6 +21,9 @@ internal sealed partial class StreamLog(ILogger logger)
             LogMoved(logger, session, leg, Word(state));
     }
 
+    /// <summary>Somebody may not publish.</summary>
+    public void Refused(IPAddress from, int port, string why) => LogRefused(logger, from, port, why);
+
     [LoggerMessage(
         EventId = 2101, EventName = "stream_began", Level = LogLevel.Information,
         Message = "Session {Session} is a stream from {Source} to {Outputs}.")]
@@ -30,4 +35,9 @@ internal sealed partial class StreamLog(ILogger logger)
 
     [LoggerMessage(EventId = 2103, EventName = "stream_broken", Level = LogLevel.Warning, Message = "Session {Session}, {Leg}: {Why}")]
     private static partial void LogBroken(ILogger logger, string session, string leg, string why);
+
+    [LoggerMessage(
+        EventId = 2104, EventName = "publisher_refused", Level = LogLevel.Warning,
+        Message = "A publisher at {From} was turned away on RTMP port {Port}: {Why}")]
+    private static partial void LogRefused(ILogger logger, IPAddress from, int port, string why);
 }

@@ -3,6 +3,7 @@ using TrueLive.Core.Sessions;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Resources;
+using TrueLive.Server.Streams.Rtmp;
 
 namespace TrueLive.Server.Streams;
 
@@ -70,10 +71,14 @@ internal sealed class StreamRegistry : IAsyncDisposable
     private readonly ServerOptions _options;
     private readonly TimeProvider _time;
     private readonly StreamLog _log;
+    private readonly RtmpPorts _rtmp;
 
     public StreamRegistry(
-        SessionRegistry sessions, StreamAccess access, ServerOptions options, TimeProvider time, ILogger<StreamRegistry> logger) =>
+        SessionRegistry sessions, StreamAccess access, ServerOptions options, TimeProvider time, ILogger<StreamRegistry> logger)
+    {
         (_sessions, _access, _options, _time, _log) = (sessions, access, options, time, new StreamLog(logger));
+        _rtmp = new RtmpPorts(time, _log.Refused);
+    }
 
     /// <summary>Sessions that have a stream as their source, or outputs.</summary>
     public IEnumerable<StreamLegs> All => _legs.Values;
@@ -95,7 +100,7 @@ internal sealed class StreamRegistry : IAsyncDisposable
         _log.Began(hosted.Session.Id, request.Source, outputs);
         foreach (var output in outputs)
             Start(legs, output);
-        legs.Run(new StreamRun(hosted, request, _access, _sessions, legs.Events, _time));
+        legs.Run(new StreamRun(hosted, request, _access, _sessions, _rtmp, legs.Events, _time));
         return legs;
     }
 

@@ -1,8 +1,10 @@
+using System.Net;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Sessions;
 using TrueLive.Media.Files;
 using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Resources;
+using TrueLive.Server.Streams.Rtmp;
 
 namespace TrueLive.Server.Streams;
 
@@ -37,7 +39,8 @@ internal enum LegState : byte
 /// that fail. While there is none, the session is detached and says why.
 /// </summary>
 internal sealed class StreamRun(
-    HostedSession hosted, StreamRequest request, StreamAccess access, SessionRegistry sessions, StreamEvents events, TimeProvider time)
+    HostedSession hosted, StreamRequest request, StreamAccess access, SessionRegistry sessions, RtmpPorts rtmp, StreamEvents events,
+    TimeProvider time)
 {
     /// <summary>Why a stream from a file is over that has come to its end.</summary>
     public const string FileOver = "The file has ended.";
@@ -46,6 +49,7 @@ internal sealed class StreamRun(
     private readonly GrowingPause _pause = new(time);
     private StreamSource? _source;
     private (long Overdue, long Jumps) _before;
+    private RtmpPlace? _awaited;
 
     /// <summary>Where the pictures come from, without anything secret.</summary>
     public StreamAddress Address => request.Source;
@@ -84,7 +88,15 @@ internal sealed class StreamRun(
             {
                 var place = await access.OpenAsync(Address, output: false, request.Trusted, stop).ConfigureAwait(false);
                 using var hosts = access.HostsOf(Address, request.Trusted);
-                await using var source = await StreamSource.OpenAsync(place, request.Loop, hosts, _pool, time, stop).ConfigureAwait(false);
+                await using var publisher = await PublisherAsync(place, stop).ConfigureAwait(false);
+                SourceFeed? feed = Address.Kind switch
+                {
+                    StreamKind.Hls => new HlsFeed(Address, hosts, time).RunAsync,
+                    StreamKind.Http => (to, cancel) => HttpFeed.RunAsync(Address, hosts, to, cancel),
+                    StreamKind.RtmpListen => publisher!.FeedAsync,
+                    _ => null,
+                };
+                await using var source = await StreamSource.OpenAsync(place, request.Loop, feed, _pool, time, stop).ConfigureAwait(false);
                 (_source, Size, liveSince) = (source, source.Size, time.GetTimestamp());
                 Listen(source);
                 Enter(LegState.Live, null);
@@ -120,7 +132,19 @@ internal sealed class StreamRun(
             Enter(LegState.Retrying, $"{words} Tried again after {pause.TotalSeconds:0} s.");
             await Task.Delay(pause, time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
+        if (_awaited is not null)
+            await _awaited.DisposeAsync().ConfigureAwait(false);
         Enter(LegState.Ended, hosted.Session.Ended?.Words);
+    }
+
+    // The place stays between two publishers: one that comes back in the pause is not turned away, but waits for its end.
+    private async Task<RtmpPublisher?> PublisherAsync(StreamPlace place, CancellationToken stop)
+    {
+        if (Address.Kind != StreamKind.RtmpListen)
+            return null;
+        var (application, key) = Address.Published;
+        _awaited ??= rtmp.Open(new IPEndPoint(place.At!, Address.Port), application, key);
+        return await _awaited.NextAsync(stop).ConfigureAwait(false);
     }
 
     private void Listen(StreamSource source)

@@ -1,10 +1,13 @@
 using TrueLive.Core.Frames;
 using TrueLive.Core.Sessions;
 using TrueLive.Media.Files;
-using TrueLive.Server.Access;
 using TrueLive.Server.Live.Broadcast;
+using TrueLive.Server.Streams.Rtmp;
 
 namespace TrueLive.Server.Streams;
+
+/// <summary>Copies a source to a child until either ends.</summary>
+internal delegate Task SourceFeed(Stream to, CancellationToken cancel);
 
 /// <summary>
 /// One connection to the source of a stream: an ffmpeg child, and for addresses that are fetched by us what feeds it. A source that says
@@ -34,14 +37,15 @@ internal sealed class StreamSource : IVideoSource, IAsyncDisposable
     private bool _begun;
 
     private StreamSource(
-        StreamPlace place, LiveInput input, SourceSound sound, OutboundHosts? hosts, TimeProvider time, CancellationToken cancel)
+        StreamPlace place, LiveInput input, SourceSound sound, SourceFeed? feed, TimeProvider time, CancellationToken cancel)
     {
         (_address, _input, _clock, _sound) = (place.Address, input, new MediaClock(time), sound);
         _silence = _address.Kind == StreamKind.Hls ? HlsSilence : Silence;
-        _watch = time.CreateTimer(_ => GiveUp(), null, _address.Listens ? FirstOfCaller : First, Timeout.InfiniteTimeSpan);
+        var first = _address.Kind == StreamKind.SrtListen ? FirstOfCaller : First;
+        _watch = time.CreateTimer(_ => GiveUp(), null, first, Timeout.InfiniteTimeSpan);
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         _stop.Token.Register(input.Kill);
-        _feeding = hosts is null ? Task.CompletedTask : FeedAsync(hosts, time);
+        _feeding = feed is null ? Task.CompletedTask : FeedAsync(feed);
     }
 
     /// <summary>Pictures that were let go because they had waited for too long.</summary>
@@ -59,28 +63,27 @@ internal sealed class StreamSource : IVideoSource, IAsyncDisposable
     /// <summary>Connects and waits for the first picture.</summary>
     /// <param name="place">Where it is.</param>
     /// <param name="loop">For a file: begin again at its end.</param>
-    /// <param name="hosts">What the source may be fetched from where we fetch it; not disposed.</param>
+    /// <param name="feed">Fetches it for a child that has no network; null for one that connects itself.</param>
     /// <param name="pool">Where frames are rented.</param>
     /// <param name="time">Clock.</param>
     /// <param name="cancel">Ends it, now and later.</param>
     /// <exception cref="IOException">There is no picture; the message says why, without anything secret.</exception>
     /// <exception cref="MediaMachineException">ffmpeg is not installed, or cannot be started now.</exception>
     public static async Task<StreamSource> OpenAsync(
-        StreamPlace place, bool loop, OutboundHosts hosts, FramePool pool, TimeProvider time, CancellationToken cancel)
+        StreamPlace place, bool loop, SourceFeed? feed, FramePool pool, TimeProvider time, CancellationToken cancel)
     {
-        return await OpenAsync(place, loop, hosts, pool, time, sounds: true, cancel).ConfigureAwait(false)
-            ?? (await OpenAsync(place, loop, hosts, pool, time, sounds: false, cancel).ConfigureAwait(false))!;
+        return await OpenAsync(place, loop, feed, pool, time, sounds: true, cancel).ConfigureAwait(false)
+            ?? (await OpenAsync(place, loop, feed, pool, time, sounds: false, cancel).ConfigureAwait(false))!;
     }
 
     // Null when it cannot be opened with its sound.
     private static async Task<StreamSource?> OpenAsync(
-        StreamPlace place, bool loop, OutboundHosts hosts, FramePool pool, TimeProvider time, bool sounds, CancellationToken cancel)
+        StreamPlace place, bool loop, SourceFeed? feed, FramePool pool, TimeProvider time, bool sounds, CancellationToken cancel)
     {
         var sound = new SourceSound(time);
         var input = LiveInput.Open(LegCommands.Source(place, loop), LegCommands.Reach(place, output: false), pool, time,
             sounds ? sound.Packet : null);
-        var fetched = place.Address.Kind is StreamKind.Http or StreamKind.Hls;
-        var source = new StreamSource(place, input, sound, fetched ? hosts : null, time, cancel);
+        var source = new StreamSource(place, input, sound, feed, time, cancel);
         try
         {
             source._first = await source.NextAsync(cancel).ConfigureAwait(false);
@@ -147,14 +150,15 @@ internal sealed class StreamSource : IVideoSource, IAsyncDisposable
         return frame;
     }
 
-    private async Task FeedAsync(OutboundHosts hosts, TimeProvider time)
+    private async Task FeedAsync(SourceFeed feed)
     {
         try
         {
-            var feed = _address.Kind == StreamKind.Hls
-                ? new HlsFeed(_address, hosts, time).RunAsync(_input.Feed, _stop.Token)
-                : HttpFeed.RunAsync(_address, hosts, _input.Feed, _stop.Token);
-            await feed.ConfigureAwait(false);
+            await feed(_input.Feed, _stop.Token).ConfigureAwait(false);
+        }
+        catch (RtmpException error)
+        {
+            _why ??= error.Message;
         }
         catch (Exception error) when (error is IOException or HttpRequestException or OperationCanceledException or ObjectDisposedException)
         {
@@ -170,7 +174,7 @@ internal sealed class StreamSource : IVideoSource, IAsyncDisposable
 
     private void GiveUp()
     {
-        _why ??= _address.Listens && _first is null && !_begun
+        _why ??= _address.Kind == StreamKind.SrtListen && _first is null && !_begun
             ? "Nobody sent a picture." : "No picture came for a while, though the connection was there.";
         _input.Kill();
     }

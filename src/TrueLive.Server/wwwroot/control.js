@@ -2,10 +2,11 @@
 
 /** A refusal of the server or of the browser that the page can explain. */
 export class Refused extends Error {
-  constructor({ kind, words, retryAfter }) {
+  constructor({ kind, words, retryAfter, line }) {
     super(words);
     this.kind = kind;
     this.retryAfter = retryAfter;
+    this.line = line;
   }
 }
 
@@ -87,5 +88,6 @@ export async function wordsOf(response) {
     kind: { 503: 'full', 404: 'gone', 409: 'replaced', 429: 'busy' }[response.status] ?? 'refused',
     words,
     retryAfter: problem.retry_after_s,
+    line: problem.line,
   };
 }

@@ -9,6 +9,12 @@ import { Session } from './session.js';
 import { Stage } from './stage.js';
 import { TruthStrip } from './truth.js';
 
+const inLine = ({ position, waiting, estimate_s, estimate_from }) =>
+  `You are number ${position} of ${waiting} in line. ` +
+  (estimate_s == null
+    ? 'How long it takes is not known yet: too few sessions have ended.'
+    : `About ${estimate_s < 90 ? `${estimate_s} s` : `${Math.round(estimate_s / 60)} min`}, by the ${estimate_from} sessions that have ended.`);
+
 export class Live {
   session = new Session(
     () => ({ model: $('model').value, size: $('size').value, prompt: $('prompt').value, strength: $('strength').value }),
@@ -215,7 +221,7 @@ export class Live {
     this.#showParameters(this.transport?.session.prompt.values ?? this.#values);
   }
 
-  // Most models have none, so the code for them is loaded only when needed.
+  // Loaded after the page, which is shown without it.
   async #showParameters(values = {}) {
     const declared = this.picker.chosen?.parameters ?? [];
     $('parameters').hidden = !declared.length;
@@ -277,9 +283,9 @@ export class Live {
     if (error.kind === 'input') this.#cameras();
     if (error.kind === 'key') $('key-form').hidden = false;
     if (error.kind === 'full') {
-      if (this.#waiting) return this.#waitForPlace(error.retryAfter ?? 15);
-      const wait = error.retryAfter ? ` It may have room in ${error.retryAfter} s.` : '';
-      return trouble(error.message + wait, [['Wait for a place', () => this.#waitForPlace(error.retryAfter ?? 15)], again]);
+      if (this.#waiting) return this.#waitForPlace(error);
+      const wait = error.line ? ` ${inLine(error.line)}` : error.retryAfter ? ` It may have room in ${error.retryAfter} s.` : '';
+      return trouble(error.message + wait, [['Wait for a place', () => this.#waitForPlace(error)], again]);
     }
     const through = [
       'Pass the picture through',
@@ -305,19 +311,24 @@ export class Live {
     trouble(error instanceof Refused ? error.message : `Something unexpected failed: ${error.message}`, ways);
   }
 
+  #giveUp() {
+    this.#waiting = null;
+    this.session.leaveLine();
+  }
+
   // Announced once; only the seconds change, and a screen reader should not repeat those.
-  #waitForPlace(seconds) {
+  #waitForPlace({ retryAfter, line }) {
     const mine = { left: this.#waiting?.left ?? h('span.num', { id: 'waiting-left', role: 'timer' }) };
     if (!this.#waiting) {
-      trouble('The server is full. This page waits for a place and starts by itself.', [['Stop waiting', () => (this.#waiting = null)]]);
+      trouble('The server is full. This page waits for a place and starts by itself.', [['Stop waiting', () => this.#giveUp()]]);
       $('trouble-ways').prepend(mine.left);
     }
-    say('Waiting for a place.');
+    say(line ? inLine(line) : 'Waiting for a place.');
     this.#waiting = mine;
-    const until = performance.now() + Math.min(seconds, 15) * 1000;
+    const until = performance.now() + Math.min(retryAfter ?? 15, 15) * 1000;
     const tick = () => {
       // The message was closed, or a session was started by hand.
-      if (!mine.left.isConnected) this.#waiting = null;
+      if (!mine.left.isConnected && this.#waiting === mine) this.#giveUp();
       if (this.#waiting !== mine || this.session.running) return;
       const left = Math.ceil((until - performance.now()) / 1000);
       if (left <= 0) return this.start();

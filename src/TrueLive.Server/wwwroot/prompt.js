@@ -6,6 +6,7 @@ const IDEAS = [
   'mostly ink, a bit of neon',
   'pencil sketch',
   'ink, a bit warmer',
+  'ink, blur the background',
   'warm old photograph',
   'deep underwater',
   'comic book',

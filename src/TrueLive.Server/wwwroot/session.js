@@ -35,6 +35,8 @@ export class Session extends EventTarget {
   #token = null;
   // Number of this page's last connection: of two pages with one token (a duplicated tab), the server refuses the older.
   #connection = null;
+  // Ticket of this page's position in the waiting line of a full server.
+  #line = null;
   #ping = null;
   #id = null;
   #gone = null;
@@ -48,7 +50,7 @@ export class Session extends EventTarget {
     super();
     this.#request = request;
     this.#keeps = keeps;
-    if (keeps) [this.#token, this.#connection] = [tab.get('token'), tab.get('connection')];
+    if (keeps) [this.#token, this.#connection, this.#line] = ['token', 'connection', 'line'].map(tab.get);
   }
 
   get running() {
@@ -113,12 +115,13 @@ export class Session extends EventTarget {
     let abandon = null;
     for (const way of ways) {
       try {
-        const request = { ...this.#request(), token: this.#token, connection: this.#connection, key: tab.get('key') };
+        const request = { ...this.#request(), token: this.#token, connection: this.#connection, line: this.#line, key: tab.get('key') };
         const opened = await this.#open(way, request);
         if (this.#wanted === run) this.#adopt(opened, way, run);
         else opened.close(true);
         return;
       } catch (error) {
+        this.#waits(error.line?.ticket ?? this.#line);
         if (error.kind === 'gone' && this.#token) {
           this.#remember(null);
           return this.#connect(run);
@@ -148,6 +151,7 @@ export class Session extends EventTarget {
 
   #adopt(opened, way, run) {
     this.transport = opened;
+    this.#waits(null);
     this.figures = new Figures();
     this.startedAt ??= performance.now();
     const { session, control } = opened;
@@ -214,6 +218,17 @@ export class Session extends EventTarget {
   takeBack(token, kind, options) {
     this.#remember(token);
     return this.start(kind, options);
+  }
+
+  /** Gives up the position in the waiting line. */
+  leaveLine() {
+    if (this.#line) ask(`/v1/line/${this.#line}`, { method: 'DELETE', keepalive: true }).catch(() => {});
+    this.#waits(null);
+  }
+
+  #waits(ticket) {
+    this.#line = ticket;
+    if (this.#keeps) tab.set('line', ticket);
   }
 
   #modelFailed(words, run) {

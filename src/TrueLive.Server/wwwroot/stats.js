@@ -78,7 +78,7 @@ export class Figures {
   /** What the transport knows of the browser's own work: {encode, decode, display} in ms, each may be null. */
   timings = null;
   #pongs = [];
-  #parts = { before: new Window(), decode: new Window(), wait: new Window(), held: new Window(), step: new Window(), after: new Window() };
+  #parts = Object.fromEntries(['before', 'decode', 'wait', 'held', 'mask', 'step', 'after'].map((name) => [name, new Window()]));
   #bin = [];
 
   /** A picture of the server appeared, whether or not its trace has come. */
@@ -112,7 +112,8 @@ export class Figures {
     const before = arrived - capturedAt;
     const held = trace.held_ms ?? 0;
     const after = displayedAt - arrived - trace.decode_ms - trace.wait_ms - held - trace.step_ms;
-    const values = { before, decode: trace.decode_ms, wait: trace.wait_ms, held, step: trace.step_ms, after };
+    const mask = trace.mask?.ms ?? 0;
+    const values = { before, decode: trace.decode_ms, wait: trace.wait_ms, held, mask, step: trace.step_ms - mask, after };
     for (const [name, value] of Object.entries(values)) this.#parts[name].add(value, displayedAt);
   }
 
@@ -130,9 +131,9 @@ export class Figures {
   }
 
   /**
-   * Where the time goes: ten parts in order and, for a model that holds frames, that wait; `ms` is null where unknown. Medians of the last
-   * 5 s. Both ends of the chain are measured as a whole; `how` says which part is measured by itself, which is half a round trip, and which
-   * is the remainder.
+   * Where the time goes: ten parts in order, and those that not every session has: the wait of a model that holds frames, and the mask; `ms`
+   * is null where unknown. Medians of the last 5 s. Both ends of the chain are measured as a whole; `how` says which part is measured by
+   * itself, which is half a round trip, and which is the remainder.
    */
   parts() {
     const mid = (name) => this.#parts[name].quantile(0.5);
@@ -155,6 +156,9 @@ export class Figures {
       { name: 'Wait', kind: 'server', ms: mid('wait'), how: 'measured by the server: until the model was free' },
       ...(mid('held') > 0
         ? [{ name: 'By design', kind: 'net', ms: mid('held'), how: 'the model waits for the frames of its chunk, or lags' }]
+        : []),
+      ...(mid('mask') > 0
+        ? [{ name: 'Mask', kind: 'net', ms: mid('mask'), how: 'measured by the server: telling the person from the background' }]
         : []),
       { name: 'Model', kind: 'net', ms: mid('step'), how: 'measured by the server: the model step' },
       {

@@ -97,7 +97,7 @@ export class WebRtcTransport extends EventTarget {
     if (this.#location) return fetch(at(this.#location), { method: 'DELETE', headers: this.#headers, keepalive: true }).catch(() => {});
   }
 
-  async #connect(source, { token, connection, timeout = 8000, ...request }) {
+  async #connect(source, { token, connection, line, timeout = 8000, ...request }) {
     const peer = this.#peer;
     const channel = peer.createDataChannel('control');
     this.control = new Control((text) => channel.send(text));
@@ -126,6 +126,7 @@ export class WebRtcTransport extends EventTarget {
         ...this.#headers,
         'Content-Type': 'application/sdp',
         ...(token ? { 'X-TrueLive-Token': token } : {}),
+        ...(line ? { 'X-TrueLive-Line': line } : {}),
         ...(connection ? { 'X-TrueLive-Connection': connection } : {}),
       },
     }).catch(() => {

@@ -112,7 +112,7 @@ export class TruthStrip {
     const degraded = state === 'live' ? (f.server?.degraded ?? null) : null;
     this.#set('tier', alone ? this.#screen.title : passed ? 'Passed through' : (degraded ?? words));
     this.#facts.tier.button.dataset.state = passed || degraded ? 'warn' : mood;
-    const said = state === 'live' ? (f.server?.away ?? '') : '';
+    const said = state === 'live' ? (f.server?.away ?? f.server?.nobody ?? '') : '';
     this.#away.hidden = !said;
     if (this.#away.textContent !== said) this.#away.textContent = said;
     const on = transport !== null;

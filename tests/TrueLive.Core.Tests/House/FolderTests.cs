@@ -47,6 +47,7 @@ public sealed partial class FolderTests
             Graphs: Devices Manifest
             Devices: Manifest
             Motion: Threads
+            Masks: Graphs
             Grading: Prompts
             Prompts: Manifest
             """,
@@ -77,6 +78,7 @@ public sealed partial class FolderTests
             Fleet: Access Capacity Configuration Live/Sessions Resources Tls
             Telemetry: Access Capacity Clips Configuration Interactive Live/Sessions Live/Transports Resources Streams
             Streams: Access Configuration Live/Broadcast Live/Sessions Resources
+            Streams: Streams/Rtmp
             Interactive: Access Capacity Clips Configuration Live/Sessions Pictures Resources
             Live/Transports: Access Configuration Live/Broadcast Live/Control Live/Sessions
             Clips: Access Capacity Configuration Journals Live/Sessions Pictures Resources

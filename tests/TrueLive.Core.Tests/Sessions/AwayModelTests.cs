@@ -61,6 +61,20 @@ public sealed class AwayModelTests : IDisposable
     }
 
     [Fact]
+    public async Task What_a_mask_hides_stays_hidden_while_its_frames_are_passed_through()
+    {
+        var run = _session.RunAsync(_source, _sink, TestContext.Current.CancellationToken);
+        (_model.Fails, _model.Covers) = (new ModelAwayException("It is away.", forGood: false), 7);
+        _source.Feed(77);
+        var covered = await _sink.NextAsync();
+        Assert.Equal((FrameOrigin.PassedThrough, 7), Shown(covered));
+        Assert.Equal((null, "blur"), (covered.Trace.ModelId, covered.Trace.Mask!.Value.Rest));
+        Assert.Equal(new MaskStats(TimeSpan.FromMilliseconds(6), Nobody: true), _session.Stats.Mask);
+        _source.End();
+        await run;
+    }
+
+    [Fact]
     public async Task Frames_of_another_size_are_passed_through_at_the_size_of_the_model()
     {
         var run = _session.RunAsync(_source, _sink, TestContext.Current.CancellationToken);

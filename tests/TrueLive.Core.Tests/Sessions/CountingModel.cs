@@ -17,6 +17,9 @@ internal sealed class CountingModel(FramePool pool, string id = "counting") : IV
 
     public Exception? Fails { get; set; }
 
+    /// <summary>Luma of what is shown of a frame that is passed through; null for the frame itself.</summary>
+    public byte? Covers { get; set; }
+
     public Exception? CaptureFails { get; set; }
 
     /// <summary>Whether every second picture is marked as a repeat.</summary>
@@ -57,6 +60,18 @@ internal sealed class CountingModel(FramePool pool, string id = "counting") : IV
             if (owner.Repeats && _steps % 2 == 0)
                 made[0] = made[0] with { Ticket = made[0].Ticket with { Origin = FrameOrigin.Repeated } };
             return 1;
+        }
+
+        public MadeFrame? Cover(VideoFrame input, Prompt prompt)
+        {
+            if (owner.Covers is not { } luma)
+                return null;
+            var output = owner.Pool.Rent(width, height);
+            output.Y.Fill(luma);
+            return new MadeFrame(output, input.Ticket with
+            {
+                Mask = new FrameMask("person", "blur", 0, 6 * TimeSpan.TicksPerMillisecond),
+            });
         }
 
         public void Reset() => _steps = 0;

@@ -1,5 +1,6 @@
 using System.Text;
 using TrueLive.Server.Streams;
+using TrueLive.Server.Streams.Rtmp;
 
 namespace TrueLive.Fuzz.Targets;
 
@@ -36,5 +37,50 @@ internal static class StreamTargets
         {
             // The documented refusal.
         }
+    }
+
+    /// <summary>What a publisher sends: hello, commands, sound and pictures, in pieces as short as the first byte says.</summary>
+    public static void Publisher(ReadOnlySpan<byte> input)
+    {
+        if (input.IsEmpty)
+            return;
+        using var flv = new MemoryStream();
+        using var incoming = new Duplex(input[1..].ToArray(), 1 + input[0]);
+        try
+        {
+            // Nothing in it waits for anything.
+            PublishAsync(incoming, flv).GetAwaiter().GetResult();
+            throw new InvalidOperationException("It ended without a reason.");
+        }
+        catch (RtmpException error) when (error.Message.Length < 300)
+        {
+            // The documented refusal.
+        }
+        if (flv.Length > 16 * (input.Length + 16L))
+            throw new InvalidOperationException("More came out than went in.");
+    }
+
+    private static async Task PublishAsync(Stream from, Stream to)
+    {
+        await using var publisher = new RtmpPublisher(new RtmpConnection(from));
+        await publisher.AskAsync(CancellationToken.None).ConfigureAwait(false);
+        await publisher.FeedAsync(to, CancellationToken.None).ConfigureAwait(false);
+    }
+
+    // Reads from memory in short pieces, and forgets what is written.
+    private sealed class Duplex(byte[] bytes, int piece) : MemoryStream(bytes, writable: false)
+    {
+        public override bool CanWrite => true;
+
+        public override int Read(byte[] buffer, int offset, int count) => base.Read(buffer, offset, Math.Min(count, piece));
+
+        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+            Task.FromResult(Read(buffer, offset, count));
+
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+            ValueTask.FromResult(base.Read(buffer.Span[..Math.Min(buffer.Length, piece)]));
+
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
+            ValueTask.CompletedTask;
     }
 }

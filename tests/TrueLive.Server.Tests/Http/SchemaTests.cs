@@ -67,6 +67,7 @@ public sealed class SchemaTests
             document[path] = answers;
         }
         sent.Add(nameof(ProblemDetails), typeof(ProblemDetails));
+        sent.Add(nameof(LineView), typeof(LineView));
         var today = JsonSchemas.Document("truelive-api/1", ApiJson.Default.Options, received.Select(t => (t.Key, t.Value)),
             sent.Select(t => (t.Key, t.Value)));
         // A refusal adds fields of its own (RFC 9457 section 3.2).
@@ -110,8 +111,11 @@ public sealed class SchemaTests
     private sealed record FrameTrace(
         long Output, long Source, uint MediaTime, uint OutputMediaTime, long Revision, int Epoch, string? Model, string? ModelVersion,
         string Origin,
-        double ArrivedMs, double DecodeMs, double WaitMs, double? HeldMs, double StepMs, double EncodeMs)
+        double ArrivedMs, double DecodeMs, double WaitMs, double? HeldMs, double StepMs, double EncodeMs,
+        MaskTrace? Mask)
     {
         public string Type { get; } = "frame";
     }
+
+    private sealed record MaskTrace(string On, string Rest, double Person, double Ms);
 }

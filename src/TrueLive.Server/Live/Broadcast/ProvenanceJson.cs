@@ -49,6 +49,15 @@ internal sealed class ProvenanceJson(TimeProvider time) : IDisposable
             _writer.WriteNumber("held_ms"u8, Milliseconds(time, p.Held));
         _writer.WriteNumber("step_ms"u8, Between(p.StepBegan, p.StepEnded));
         _writer.WriteNumber("encode_ms"u8, Between(p.Released, encoded));
+        if (p.Mask is { } mask)
+        {
+            _writer.WriteStartObject("mask"u8);
+            _writer.WriteString("on"u8, mask.On);
+            _writer.WriteString("rest"u8, mask.Rest);
+            _writer.WriteNumber("person"u8, Math.Round(mask.Person, 3));
+            _writer.WriteNumber("ms"u8, Milliseconds(time, mask.Ticks));
+            _writer.WriteEndObject();
+        }
         _writer.WriteEndObject();
         _writer.Flush();
         return _buffer.WrittenMemory;

@@ -48,19 +48,25 @@ internal sealed record SessionMessage(
 
 /// <summary>
 /// The prompt in force, what the model understood of it, and the values of the model's parameters; <c>values</c> is missing while all have
-/// their defaults.
+/// their defaults, and <c>mask</c> while the look is on the whole picture.
 /// </summary>
 internal sealed record PromptView(
     long Revision, string Text, float Strength, double TransitionMs, bool Understood, float Confidence,
     IReadOnlyList<LookView> Looks, IReadOnlyList<AdjustmentView> Adjustments, IReadOnlyList<string> UnknownWords, string? Note,
-    IReadOnlyDictionary<string, string>? Values)
+    IReadOnlyDictionary<string, string>? Values, MaskView? Mask = null)
 {
     public static PromptView From(Prompt p) => new(
         p.Revision, p.Text, p.Strength, p.Transition.TotalMilliseconds, p.Reading.Understood, p.Reading.Confidence,
         [.. p.Reading.Looks.Select(l => new LookView(l.Look, l.Weight))],
         [.. p.Reading.Adjustments.Select(AdjustmentView.From)],
         p.Reading.UnknownWords, p.Reading.Note,
-        p.Values.All.IsEmpty ? null : p.Values.All);
+        p.Values.All.IsEmpty ? null : p.Values.All, MaskView.From(KeepMask.Of(p)));
+}
+
+/// <summary>The part of the picture that the look is <c>on</c>, and what is shown of the <c>rest</c>.</summary>
+internal sealed record MaskView(string On, string Rest)
+{
+    public static MaskView? From(KeepMask mask) => mask.IsEmpty ? null : new(KeepMask.Name(mask.On), KeepMask.Name(mask.Rest));
 }
 
 /// <summary>A look and its share.</summary>
@@ -140,12 +146,13 @@ internal sealed record PongMessage(string? Id, double? T, double ServerMs)
 
 /// <summary>
 /// The session's figures, once a second. <c>degraded</c> says so while it falls below its promise, <c>away</c> gives the details while the
-/// model does not make the pictures, and <c>journal</c> is present while it is recorded.
+/// model does not make the pictures, and <c>journal</c> is present while it is recorded. <c>mask_p50_ms</c> is the part of the step that a
+/// mask takes while one is in force, and <c>nobody</c> says in words that it finds no person.
 /// </summary>
 internal sealed record StatsMessage(
     long Received, long Sent, DropsView Dropped, double GeneratedFps, double StepP50Ms, double StepP95Ms, double AgeP50Ms, double AgeP95Ms,
     double BesideStepP99Ms, double OutP50Ms, double OutBesideStepP99Ms, double ByDesignMs, int Window, string? Degraded,
-    JournalView? Journal = null, string? Away = null)
+    JournalView? Journal = null, string? Away = null, double? MaskP50Ms = null, string? Nobody = null)
 {
     public string Type { get; } = "stats";
 
@@ -153,8 +160,9 @@ internal sealed record StatsMessage(
         s.Received, s.Sent, new DropsView(s.Replaced, s.Stale, s.Paused, s.StepFailed, s.Flushed, s.SinkFull, s.Superseded),
         Math.Round(s.GeneratedPerSecond, 2),
         Ms(s.StepP50), Ms(s.StepP95), Ms(s.AgeP50), Ms(s.AgeP95), Ms(s.BesideStepP99), Ms(s.OutP50), Ms(s.OutBesideStepP99), Ms(s.ByDesign),
-        s.Window, s.Away is { } why ? TierWords.PassedThrough(why) : s.DegradedTo is { } rate ? TierWords.Degraded(rate) : null,
-        Away: s.Away);
+        s.Window,
+        s.Away is { } why ? TierWords.PassedThrough(why) : s.DegradedTo is { } rate ? TierWords.Degraded(rate, s.Mask?.P50) : null,
+        Away: s.Away, MaskP50Ms: s.Mask is { } mask ? Ms(mask.P50) : null, Nobody: s.Mask is { Nobody: true } ? TierWords.Nobody : null);
 
     private static double Ms(TimeSpan span) => Math.Round(span.TotalMilliseconds, 2);
 }

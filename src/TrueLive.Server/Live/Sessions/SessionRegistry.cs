@@ -23,6 +23,9 @@ internal sealed record SessionRequest(string? Model, string? Size, string? Promp
     /// <summary>Id chosen by a fleet; null lets the server choose.</summary>
     public string? Id { get; init; }
 
+    /// <summary>Its client, who may wait for a place; null does not.</summary>
+    public LineClaim? Line { get; init; }
+
     /// <summary>Parameters of the model and their values; null sets none.</summary>
     public IReadOnlyCollection<KeyValuePair<string, string>>? Values { get; init; }
 }
@@ -95,7 +98,7 @@ internal sealed partial class SessionRegistry(
         lock (_admit)
         {
             RefuseWhenDraining();
-            Admit(model, width, height, except: null);
+            AdmitNext(new SessionSettings(model, width, height, Prompt.None, 0, 0, false), request.Line);
             var id = request.Id ?? Random(12);
             // In a fleet, the token names its session, so that it leads to the right machine.
             var hosted = Host(id, request.Id is null ? Random(24) : $"{id}.{Random(24)}",
@@ -107,6 +110,7 @@ internal sealed partial class SessionRegistry(
                 End(hosted, EndCause.ControlServer, reason);
                 throw new RequestRefusedException(StatusCodes.Status400BadRequest, reason);
             }
+            _line.Serve(request.Line?.Ticket, id);
             return hosted;
         }
     }
@@ -264,6 +268,11 @@ internal sealed partial class SessionRegistry(
     {
         if (!_hosted.TryRemove(hosted.Session.Id, out _))
             return;
+        lock (_admit)
+        {
+            _line.Turnover.Runs(_hosted.Count);
+            _line.Turnover.End(time.GetUtcNow() - hosted.Created);
+        }
         hosted.Keep?.Dispose();
         hosted.Limit?.Dispose();
         hosted.Hold?.Dispose();
@@ -300,6 +309,7 @@ internal sealed partial class SessionRegistry(
             session.Dispose();
             throw new RequestRefusedException(StatusCodes.Status409Conflict, $"There is a session '{id}' already.");
         }
+        _line.Turnover.Runs(_hosted.Count);
         session.Received += (_, frame) => hosted.Observer.Received(frame);
         session.Moved += (s, step) => SessionLog.Moved(logger, s.Id, step);
         Expect(hosted);
@@ -341,13 +351,19 @@ internal sealed partial class SessionRegistry(
             await Measured(other.Model, other.Width, other.Height, cancel).ConfigureAwait(false);
     }
 
-    private void Admit(IVideoModel model, int width, int height, HostedSession? except)
+    private void Admit(
+        IVideoModel model, int width, int height, HostedSession? except, IReadOnlyCollection<SessionSettings>? ahead = null)
     {
         SessionSettings[] running = [.. _hosted.Values.Where(s => s != except).Select(s => s.Session.Settings)];
         var (now, next) = (time.GetUtcNow(), _hosted.Values.Select(s => s.Away?.KeptUntil).Min());
         var retry = next > now ? next.Value - now : TimeSpan.FromSeconds(5);
         if (admission.Refuse(model, width, height, running, retry) is { } refusal)
             throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, refusal.Words, refusal);
+        if (ahead is { Count: > 0 } && admission.Refuse(model, width, height, [.. running, .. ahead], retry) is { } held)
+        {
+            refusal = held with { Words = "Those who wait in line get the places that become free.", Running = running.Length };
+            throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, refusal.Words, refusal);
+        }
     }
 
     private IVideoModel ModelOf(string? id) => models.Find(id) ?? throw new RequestRefusedException(

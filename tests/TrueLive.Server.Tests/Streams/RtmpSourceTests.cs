@@ -1,0 +1,79 @@
+using System.Text.Json.Nodes;
+using TrueLive.Server.Tests.Http;
+
+namespace TrueLive.Server.Tests.Streams;
+
+/// <summary>Encoders made by others push RTMP to us.</summary>
+[Trait("Run", "long")]
+public sealed class RtmpSourceTests(StreamServer server) : IClassFixture<StreamServer>
+{
+    private static readonly string[] Tone = ["-f", "lavfi", "-i", "sine=f=1000:r=44100"];
+
+    [Fact]
+    public async Task Encoders_push_RTMP_to_us_and_one_that_comes_back_begins_a_new_epoch()
+    {
+        var port = Program.FreePort();
+        var stream = await server.BeginAsync($"rtmp://:{port}/live/secret-key-1?mode=listener", null, "udp://127.0.0.1:9");
+        // Another stream on the same port, whose publisher has nothing to do with this one.
+        var other = await server.BeginAsync($"rtmp://:{port}/live/secret-key-2?mode=listener");
+        await using var wrong = Push($"rtmp://127.0.0.1:{port}/live/wrong-key-3");
+        await NativeClient.UntilAsync(() => wrong.HasEnded);
+        Assert.Contains("No stream waits for this application and stream key", wrong.Said, StringComparison.Ordinal);
+        var epoch = 0;
+        for (var times = 0; times < 2; times++)
+        {
+            await using var encoder = Push($"rtmp://127.0.0.1:{port}/live/secret-key-1");
+            var live = await server.UntilAsync(stream, s => StreamServer.IsLive(s) && (long)s["outputs"]![0]!["frames"]! > 30
+                && (bool)s["source"]!["sound"]!);
+            Assert.True(times == 0 || (int)live["session"]!["epoch"]! > epoch, live.ToString());
+            epoch = (int)live["session"]!["epoch"]!;
+            Assert.DoesNotContain("secret-key", live + await server.Http.GetStringAsync("/metrics", TestContext.Current.CancellationToken),
+                StringComparison.Ordinal);
+            Assert.Equal("rtmplisten", (string?)live["source"]!["kind"]);
+            if (times == 1)
+                break;
+            encoder.Kill();
+            var lost = await server.UntilAsync(stream, s => (string?)s["source"]!["state"] != "live");
+            Assert.Contains("last picture is repeated", (string?)lost["session"]!["stats"]!["degraded"], StringComparison.Ordinal);
+        }
+        Assert.Equal("connecting", (string?)(await server.StreamAsync(other))["source"]!["state"]);
+        await server.EndAsync(stream);
+        await server.EndAsync(other);
+    }
+
+    [Theory]
+    [InlineData("rtmp2sink")]
+    [InlineData("rtmpsink")]
+    public async Task GStreamer_pushes_RTMP_to_us(string element)
+    {
+        var (port, name) = (Program.FreePort(), $"{element}.mp4");
+        var stream = await server.BeginAsync($"rtmp://:{port}/live/secret-key-1?mode=listener", null, "file:" + name);
+        await using var encoder = Program.Start("/usr/bin/python3", Path.Combine(AppContext.BaseDirectory, "Streams", "rtmp_publisher.py"),
+            element, server.Scene.Path, $"rtmp://127.0.0.1:{port}/live/secret-key-1");
+        JsonNode? now = null;
+        await NativeClient.UntilAsync(async () =>
+            (long)(now = await server.StreamAsync(stream))["outputs"]![0]!["frames"]! >= 60 || encoder.HasEnded);
+        Assert.True((long)now!["outputs"]![0]!["frames"]! >= 60, encoder.Said + now);
+        await server.EndAsync(stream);
+        NumberedScene.Move(await server.Scene.NumbersAsync(45, "-i", Path.Combine(server.Scene.Folder, name)));
+    }
+
+    [Fact]
+    [Trait("Run", "full")]
+    public async Task Sound_that_is_pushed_over_RTMP_stays_with_its_picture()
+    {
+        var (folder, port) = (server.Scene.Folder, Program.FreePort());
+        await Clapper.MakeAsync(Path.Combine(folder, "pushed.mp4"), "-c:a", "aac", "-ac", "2");
+        var stream = await server.BeginAsync(
+            $"rtmp://:{port}/live/secret-key-1?mode=listener", new { keyframe_s = 0.5 }, "file:pushed-out.mp4");
+        await using var encoder = Program.Start("ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-re", "-stream_loop", "-1",
+            "-i", Path.Combine(folder, "pushed.mp4"), "-c", "copy", "-f", "flv", $"rtmp://127.0.0.1:{port}/live/secret-key-1");
+        await server.UntilAsync(stream, s => (long)s["outputs"]![0]!["frames"]! > 150);
+        await server.EndAsync(stream);
+        await Clapper.IsInStepAsync(Path.Combine(folder, "pushed-out.mp4"), "pushed RTMP");
+    }
+
+    private Program Push(string address) => Program.Start("ffmpeg",
+        ["-hide_banner", "-loglevel", "error", "-nostdin", "-re", "-stream_loop", "-1", "-i", server.Scene.Path, "-re", .. Tone,
+            "-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", "aac", "-f", "flv", address]);
+}
