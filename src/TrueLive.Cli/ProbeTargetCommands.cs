@@ -2,6 +2,7 @@ using System.CommandLine;
 using TrueLive.Probe;
 using TrueLive.Probe.Clips;
 using TrueLive.Probe.Reports;
+using TrueLive.Probe.Stimuli;
 using TrueLive.Probe.Targets;
 using TrueLive.Probe.Verdicts;
 using TrueLive.Watch;
@@ -12,9 +13,11 @@ namespace TrueLive.Cli;
 /// <summary>A target that a command line names.</summary>
 /// <param name="DescribeAsync">How reports name it.</param>
 /// <param name="MeasureAsync">Makes one run.</param>
+/// <param name="Longest">How long a run may take.</param>
 internal sealed record NamedTarget(
     Func<Task<string>> DescribeAsync,
-    Func<ProbeSessionOptions, Action<string>?, IProgress<ProbeProgress>?, CancellationToken, Task<Measurement>> MeasureAsync);
+    Func<ProbeSessionOptions, Action<string>?, IProgress<ProbeProgress>?, CancellationToken, Task<Measurement>> MeasureAsync,
+    Func<ProbeProfile, TimeSpan> Longest);
 
 /// <summary>Gives a command its action and the flags that go with it.</summary>
 /// <param name="command">The command with the arguments and options of its target.</param>
@@ -24,6 +27,9 @@ internal delegate void TargetUse(Command command, Func<ParseResult, NamedTarget>
 /// <summary>The kinds of targets of <c>truelive probe</c> and <c>truelive probe watch</c>.</summary>
 internal static class ProbeTargetCommands
 {
+    // Beyond what a run itself takes: connecting, and the analysis on a slow machine.
+    private static readonly TimeSpan Around = TimeSpan.FromMinutes(20);
+
     /// <summary>A command for each kind.</summary>
     public static Command[] All(TargetUse use) => [Null(use), TrueLive(use), Whip(use), Page(use), Clips(use)];
 
@@ -134,7 +140,8 @@ internal static class ProbeTargetCommands
             var path = parsed.GetValue(file)!;
             var service = ClipApi.Read(path, File.ReadAllText(path));
             return new NamedTarget(() => Task.FromResult("clips " + service.Name), async (options, say, _, stop) =>
-                new Measurement(await ClipProbe.RunAsync(service, options, TimeProvider.System, say, stop).ConfigureAwait(false), null));
+                new Measurement(await ClipProbe.RunAsync(service, options, TimeProvider.System, say, stop).ConfigureAwait(false), null),
+                profile => ClipProbe.Longest(service, profile) + Around);
         });
         return clips;
     }
@@ -165,7 +172,8 @@ internal static class ProbeTargetCommands
                 var timed = new TimedTarget(target, TimeProvider.System);
                 var report = await ProbeSession.RunAsync(timed, options, TimeProvider.System, say, progress, stop).ConfigureAwait(false);
                 return new Measurement(report, timed.StartUp);
-            }));
+            },
+            profile => TimeSpan.FromSeconds(3 * profile.Seconds) + Around));
         return command;
     }
 

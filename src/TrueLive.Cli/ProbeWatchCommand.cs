@@ -6,6 +6,7 @@ using System.Net.Sockets;
 using System.Text;
 using TrueLive.Probe;
 using TrueLive.Probe.Stimuli;
+using TrueLive.Probe.Targets;
 using TrueLive.Server.Access;
 using TrueLive.Server.Configuration;
 using TrueLive.Watch;
@@ -16,6 +17,7 @@ namespace TrueLive.Cli;
 internal static class ProbeWatchCommand
 {
     private static readonly TimeSpan LastDelivery = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan OldestMessage = TimeSpan.FromDays(1);
 
     private static readonly Option<string?> Folder = new("--folder")
     { Description = "Where history, page and reports lie [watch in the data folder]." };
@@ -107,16 +109,17 @@ internal static class ProbeWatchCommand
             Profile = probe.Profile.Name,
             Folder = folder,
             Requirements = probe.Requirements,
-            AlertAfter = AtLeastOne(parsed, AlertAfter),
-            KeepRuns = AtLeastOne(parsed, KeepRuns),
-            KeepReports = AtLeastOne(parsed, KeepReports),
-            Runs = parsed.GetValue(Runs),
-            Longest = TimeSpan.FromSeconds(3 * probe.Profile.Seconds) + TimeSpan.FromMinutes(20),
+            AlertAfter = AtLeastOne(parsed.GetValue(AlertAfter), AlertAfter),
+            KeepRuns = AtLeastOne(parsed.GetValue(KeepRuns), KeepRuns),
+            KeepReports = AtLeastOne(parsed.GetValue(KeepReports), KeepReports),
+            Runs = parsed.GetValue(Runs) is { } runs ? AtLeastOne(runs, Runs) : null,
+            Longest = target.Longest(probe.Profile),
         };
         var address = Address(parsed.GetValue(Webhook));
         using var hosts = new OutboundHosts(address is null ? [] : [address.IdnHost.Trim('[', ']')], "--webhook");
         await using var history = await OpenAsync(parsed, folder, stop).ConfigureAwait(false);
         using var alone = SeriesLock.Take(folder, series);
+        await history.GiveUpAsync(series, TimeProvider.System.GetUtcNow() - OldestMessage, stop).ConfigureAwait(false);
         var delivery = address is null ? null : new AlertDelivery(series, history,
             (body, cancel) => PostAsync(hosts, address, body, cancel),
             cancel => WatchPage.WriteAsync(history, folder, TimeProvider.System.GetUtcNow(), cancel), TimeProvider.System, Say);
@@ -156,7 +159,8 @@ internal static class ProbeWatchCommand
         {
             return 0;
         }
-        catch (Exception e) when (e is FormatException or IOException or UnauthorizedAccessException or DbException or SocketException)
+        catch (Exception e) when (e is TargetException or FormatException or IOException or UnauthorizedAccessException or DbException
+            or SocketException)
         {
             Say(e.Message);
             return 1;
@@ -207,7 +211,7 @@ internal static class ProbeWatchCommand
     private static string Named(string place) => place.Length is > 0 and <= 100 && !place.Any(char.IsControl) ? place
         : throw new FormatException("--place is a name of 1 to 100 characters.");
 
-    private static int AtLeastOne(ParseResult parsed, Option<int> option) => parsed.GetValue(option) is >= 1 and var number ? number
+    private static int AtLeastOne(int number, Option option) => number >= 1 ? number
         : throw new FormatException($"{option.Name} must be 1 or more.");
 
     private static void Say(string words) => Console.Error.WriteLine(ProbeDisplay.Shown(words));

@@ -18,7 +18,7 @@ internal static class AlertBody
         {
             schema = Schema,
             // The same in every try, so that a receiver can tell a repetition.
-            id = $"{run.Utc:yyyyMMdd-HHmmss}-{run.Number}-{name}",
+            id = $"{run.Series.Key}-{run.Utc:yyyyMMdd-HHmmss}-{run.Number}-{name}",
             @event = name,
             run.Series.Target,
             run.Series.Place,

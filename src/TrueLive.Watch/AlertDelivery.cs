@@ -1,4 +1,3 @@
-using System.Data.Common;
 using System.Net;
 using System.Threading.Channels;
 
@@ -10,7 +9,7 @@ namespace TrueLive.Watch;
 /// </summary>
 /// <param name="series">Whose messages.</param>
 /// <param name="history">Where they wait.</param>
-/// <param name="post">Posts a body; throws <see cref="HttpRequestException"/> when it cannot.</param>
+/// <param name="post">Posts a body; throws when it cannot.</param>
 /// <param name="changed">Called when a message was delivered or not.</param>
 /// <param name="time">The clock.</param>
 /// <param name="say">Receives in words what happens.</param>
@@ -23,7 +22,7 @@ public sealed class AlertDelivery(
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan LongestPause = TimeSpan.FromHours(1);
 
-    // A history that cannot be read is tried again after this long.
+    // After this long delivery goes on when something else failed, such as reading the history.
     private static readonly TimeSpan AwayPause = TimeSpan.FromMinutes(1);
 
     private readonly Channel<bool> _wake =
@@ -54,13 +53,14 @@ public sealed class AlertDelivery(
                     return;
                 await Task.Delay(pause, time, stop).ConfigureAwait(false);
             }
-            catch (OperationCanceledException)
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
                 return;
             }
-            catch (Exception error) when (error is DbException or IOException or UnauthorizedAccessException)
+            catch (Exception error)
             {
-                say($"The messages that wait cannot be read: {error.Message}");
+                // Nobody would notice for weeks that messages go out no more.
+                say($"Messages that wait could not be delivered: {error.Message} This is tried again in {AwayPause.TotalSeconds:0} s.");
                 await Task.Delay(AwayPause, time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
@@ -87,20 +87,20 @@ public sealed class AlertDelivery(
 
     private async Task<string?> PostAsync(WatchAlert alert, CancellationToken stop)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        using var timer = time.CreateTimer(_ => limit.Cancel(), null, AnswerTime, Timeout.InfiniteTimeSpan);
+        using var limit = new CancellationTokenSource(AnswerTime, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(stop, limit.Token);
         try
         {
-            var status = (int)await post(alert.Body, limit.Token).ConfigureAwait(false);
+            var status = (int)await post(alert.Body, either.Token).ConfigureAwait(false);
             return status is >= 200 and < 300 ? null : $"it answered {status}";
-        }
-        catch (HttpRequestException error)
-        {
-            return error.InnerException?.Message ?? error.Message;
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {
             return "it did not answer within 10 s";
+        }
+        catch (Exception error) when (error is not OperationCanceledException)
+        {
+            return error.InnerException?.Message ?? error.Message;
         }
     }
 }

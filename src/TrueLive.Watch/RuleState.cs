@@ -16,9 +16,13 @@ public sealed record RuleChange(IReadOnlyList<RuleState> States, IReadOnlyList<R
     /// A rule changes its state when so many results in a row say so, which keeps a system at the edge from flooding its watchers. An
     /// inconclusive result neither counts nor interrupts. A rule that has never been met cannot be broken.
     /// </summary>
-    public static RuleChange Of(IReadOnlyList<RuleState> before, IReadOnlyList<RuleResult> results, int after)
+    /// <param name="before">Where the rules stood.</param>
+    /// <param name="results">How they came out.</param>
+    /// <param name="all">Whether these are all rules; others are forgotten then, for the requirement has them no more.</param>
+    /// <param name="after">Results in a row that change a state.</param>
+    public static RuleChange Of(IReadOnlyList<RuleState> before, IReadOnlyList<RuleResult> results, bool all, int after)
     {
-        var states = before.ToDictionary(s => s.Rule);
+        var states = before.Where(s => !all || results.Any(r => r.Rule == s.Rule)).ToDictionary(s => s.Rule);
         var (broken, again) = (new List<RuleResult>(), new List<RuleResult>());
         foreach (var result in results.Where(r => r.Result is "PASS" or "FAIL"))
         {

@@ -1,6 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
-
 namespace TrueLive.Watch;
 
 /// <summary>Keeps a second watch of the same target and place out of a folder, since their runs would overlap.</summary>
@@ -10,15 +7,15 @@ public static class SeriesLock
     /// <exception cref="FormatException">Another watch has it.</exception>
     public static IDisposable Take(string folder, WatchSeries series)
     {
-        var name = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{series.Target}\n{series.Place}")))[..16];
+        var file = Path.Combine(folder, $"{series.Key}.lock");
         try
         {
-            return new FileStream(Path.Combine(folder, $"{name}.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+            return new FileStream(file, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         }
-        catch (IOException error) when (File.Exists(Path.Combine(folder, $"{name}.lock")))
+        catch (IOException error) when (File.Exists(file))
         {
             throw new FormatException($"{series.Target} is being watched from {series.Place} in {folder} already; end that watch, or " +
-                "name another --place.", error);
+                "name another --place, also for targets that differ only in what follows a question mark.", error);
         }
     }
 }

@@ -20,7 +20,7 @@ internal sealed class WatchDatabase : IAsyncDisposable
             seconds DOUBLE PRECISION NOT NULL, profile TEXT NOT NULL, outcome TEXT NOT NULL, note TEXT, tier TEXT, nature TEXT,
             sentence TEXT, rules TEXT NOT NULL, missed BIGINT NOT NULL, skipped BIGINT NOT NULL, clock_back_s DOUBLE PRECISION,
             folder TEXT, version TEXT NOT NULL, {string.Join(", ", WatchMetric.All.Select(m => m.Column + " DOUBLE PRECISION"))},
-            PRIMARY KEY (target, place, number));
+            id TEXT NOT NULL, PRIMARY KEY (target, place, number), UNIQUE (target, place, id));
         CREATE TABLE IF NOT EXISTS watch_series (target TEXT NOT NULL, place TEXT NOT NULL, last BIGINT NOT NULL, states TEXT NOT NULL,
             PRIMARY KEY (target, place));
         CREATE TABLE IF NOT EXISTS watch_alerts (target TEXT NOT NULL, place TEXT NOT NULL, number BIGINT NOT NULL, event TEXT NOT NULL,

@@ -31,7 +31,7 @@ public sealed class WatchHistory : IAsyncDisposable
     private const int MostWaiting = 50;
 
     private static readonly string Columns = "target, place, number, utc, seconds, profile, outcome, note, tier, nature, sentence, " +
-        $"rules, missed, skipped, clock_back_s, folder, version, {string.Join(", ", WatchMetric.All.Select(m => m.Column))}";
+        $"rules, missed, skipped, clock_back_s, folder, version, {string.Join(", ", WatchMetric.All.Select(m => m.Column))}, id";
 
     private readonly WatchDatabase _database;
 
@@ -45,7 +45,10 @@ public sealed class WatchHistory : IAsyncDisposable
     public static async Task<WatchHistory> OpenPostgresAsync(string connectionString, CancellationToken cancel) =>
         new(await WatchDatabase.OpenPostgresAsync(connectionString, cancel).ConfigureAwait(false));
 
-    /// <summary>Keeps a run with what it changes, and forgets the oldest beyond <paramref name="keep"/>.</summary>
+    /// <summary>
+    /// Keeps a run with what it changes, and forgets the oldest beyond <paramref name="keep"/>. A run that has been kept already, because
+    /// the connection broke before that was known, changes nothing.
+    /// </summary>
     /// <param name="run">The run; its number is set here.</param>
     /// <param name="alertAfter">Results in a row that change the state of a rule.</param>
     /// <param name="message">Body of a message about the run as numbered; null when nobody is to be told.</param>
@@ -64,8 +67,13 @@ public sealed class WatchHistory : IAsyncDisposable
         await ExecuteAsync($"UPDATE watch_series SET last = last + 1 {OfSeries}", series).ConfigureAwait(false);
         var (last, states) = (await WatchDatabase.QueryAsync(connection, transaction, $"SELECT last, states FROM watch_series {OfSeries}",
             r => (r.GetInt64(0), r.GetString(1)), cancel, series).ConfigureAwait(false))[0];
+        var kept = await WatchDatabase.QueryAsync(connection, transaction, $"SELECT number FROM watch_runs {OfSeries} AND id = @id",
+            r => r.GetInt64(0), cancel, [.. series, ("id", Text(run.Id))]).ConfigureAwait(false);
+        if (kept.Count > 0)
+            return run with { Number = kept[0] };
         run = run with { Number = last };
-        var change = RuleChange.Of(JsonSerializer.Deserialize<RuleState[]>(states) ?? [], run.Rules, alertAfter);
+        var change = RuleChange.Of(JsonSerializer.Deserialize<RuleState[]>(states) ?? [], run.Rules, run.Outcome == RunOutcome.Measured,
+            alertAfter);
         await ExecuteAsync($"UPDATE watch_series SET states = @states {OfSeries}",
             [.. series, ("states", JsonSerializer.Serialize(change.States))]).ConfigureAwait(false);
         var values = Values(run);
@@ -81,9 +89,8 @@ public sealed class WatchHistory : IAsyncDisposable
         await ExecuteAsync($"UPDATE watch_alerts SET state = 'given_up', error = 'too many were waiting' {OfSeries} " +
             $"AND state = 'waiting' AND number <= (SELECT number FROM watch_alerts {OfSeries} AND state = 'waiting' " +
             $"ORDER BY number DESC LIMIT 1 OFFSET {MostWaiting})", series).ConfigureAwait(false);
-        foreach (var table in new[] { "watch_runs", "watch_alerts" })
-            await ExecuteAsync($"DELETE FROM {table} {OfSeries} AND number <= @oldest", [.. series, ("oldest", last - keep)])
-                .ConfigureAwait(false);
+        foreach (var old in new[] { $"watch_runs {OfSeries}", $"watch_alerts {OfSeries} AND state <> 'waiting'" })
+            await ExecuteAsync($"DELETE FROM {old} AND number <= @oldest", [.. series, ("oldest", last - keep)]).ConfigureAwait(false);
         await transaction.CommitAsync(cancel).ConfigureAwait(false);
         return run;
 
@@ -105,6 +112,11 @@ public sealed class WatchHistory : IAsyncDisposable
         return runs;
     }
 
+    /// <summary>Folders of the reports of the newest runs that have one.</summary>
+    public Task<List<string>> FoldersAsync(WatchSeries series, int most, CancellationToken cancel) =>
+        QueryAsync($"SELECT folder FROM watch_runs {OfSeries} AND folder IS NOT NULL ORDER BY number DESC LIMIT @most", r => r.GetString(0),
+            cancel, ("target", series.Target), ("place", series.Place), ("most", most));
+
     /// <summary>The newest messages, newest first.</summary>
     public Task<List<WatchAlert>> AlertsAsync(WatchSeries series, int most, CancellationToken cancel) =>
         QueryAsync($"SELECT * FROM watch_alerts {OfSeries} ORDER BY number DESC, event LIMIT @most", ReadAlert, cancel,
@@ -114,6 +126,15 @@ public sealed class WatchHistory : IAsyncDisposable
     public async Task<WatchAlert?> WaitingAsync(WatchSeries series, CancellationToken cancel) =>
         (await QueryAsync($"SELECT * FROM watch_alerts {OfSeries} AND state = 'waiting' ORDER BY number, event LIMIT 1", ReadAlert, cancel,
             ("target", series.Target), ("place", series.Place)).ConfigureAwait(false)).FirstOrDefault();
+
+    /// <summary>Gives up the messages that wait about runs before this time: nobody is helped by news of weeks ago.</summary>
+    public async Task GiveUpAsync(WatchSeries series, DateTimeOffset before, CancellationToken cancel)
+    {
+        await using var connection = await _database.ConnectAsync(cancel).ConfigureAwait(false);
+        await WatchDatabase.ExecuteAsync(connection, null, "UPDATE watch_alerts SET state = 'given_up', error = 'too old when the watch " +
+            $"began' {OfSeries} AND state = 'waiting' AND utc < @before", cancel, ("target", series.Target), ("place", series.Place),
+            ("before", Text(before))).ConfigureAwait(false);
+    }
 
     /// <summary>Keeps what became of a message.</summary>
     public async Task KeepAsync(WatchAlert alert, CancellationToken cancel)
@@ -141,7 +162,7 @@ public sealed class WatchHistory : IAsyncDisposable
         ("seconds", run.Seconds), ("profile", run.Profile), ("outcome", run.Outcome.ToString()), ("note", run.Note), ("tier", run.Tier),
         ("nature", run.Nature), ("sentence", run.Sentence), ("rules", JsonSerializer.Serialize(run.Rules)), ("missed", run.Missed),
         ("skipped", run.Skipped), ("clock_back_s", run.ClockBack), ("folder", run.Folder), ("version", run.Version),
-        .. WatchMetric.All.Select(m => (m.Column, (object?)m.Of(run))),
+        .. WatchMetric.All.Select(m => (m.Column, (object?)m.Of(run))), ("id", Text(run.Id)),
     ];
 
     private static WatchRun Read(DbDataReader r) => new()
@@ -169,6 +190,7 @@ public sealed class WatchHistory : IAsyncDisposable
         Generated = Number(r, 21),
         Frozen = Number(r, 22),
         Drift = Number(r, 23),
+        Id = Guid.Parse(r.GetString(24)),
     };
 
     private static WatchAlert ReadAlert(DbDataReader r) => new(new WatchSeries(r.GetString(0), r.GetString(1)), r.GetInt64(2),
@@ -177,6 +199,8 @@ public sealed class WatchHistory : IAsyncDisposable
     private static string? Words(DbDataReader r, int at) => r.IsDBNull(at) ? null : r.GetString(at);
 
     private static double? Number(DbDataReader r, int at) => r.IsDBNull(at) ? null : r.GetDouble(at);
+
+    private static string Text(Guid id) => id.ToString("N");
 
     private static string Text(DateTimeOffset utc) => utc.UtcDateTime.ToString("O", CultureInfo.InvariantCulture);
 }

@@ -38,10 +38,9 @@ public static class WatchPage
             await System.IO.File.WriteAllTextAsync(aside, html.ToString(), cancel).ConfigureAwait(false);
             System.IO.File.Move(aside, path, overwrite: true);
         }
-        catch (IOException)
+        finally
         {
             System.IO.File.Delete(aside);
-            throw;
         }
     }
 
@@ -96,7 +95,7 @@ public static class WatchPage
             (runs.Sum(r => r.Skipped), "left out, since the run before was still going"),
             (runs.Sum(r => r.Missed), "missed: the machine slept, its clock was set forward, or the watch was off"),
             (runs.Count(r => r.ClockBack is not null), "began after the clock had been set back"),
-            (runs.Count(r => r.Outcome == RunOutcome.Lost), "lost: the probe itself failed, or its report could not be written"),
+            (runs.Count(r => r.Outcome == RunOutcome.Lost), "lost: this machine could not measure, or not write the report"),
         };
         foreach (var (count, what) in said.Where(s => s.Item1 > 0))
             html.Append(CultureInfo.InvariantCulture, $"<p class=\"bad\">{count} {(count == 1 ? "run" : "runs")} {what}.</p>");

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using TrueLive.Probe.Reports;
 
 namespace TrueLive.Watch;
@@ -8,7 +10,7 @@ public enum RunOutcome
     /// <summary>It ran to its end and counts.</summary>
     Measured,
 
-    /// <summary>The target could not be measured: no connection, a refusal, or an early end.</summary>
+    /// <summary>The target could not be measured: no connection, a refusal, an early end, or a fault of the probe.</summary>
     Failed,
 
     /// <summary>The probe's own machine was too busy. Says nothing about the target.</summary>
@@ -17,7 +19,7 @@ public enum RunOutcome
     /// <summary>The watch was stopped during the run. Says nothing about the target.</summary>
     Stopped,
 
-    /// <summary>The probe itself failed, or its report could not be written. Says nothing about the target.</summary>
+    /// <summary>This machine could not measure, or not write the report. Says nothing about the target.</summary>
     Lost,
 }
 
@@ -30,13 +32,20 @@ public sealed record RuleResult(string Rule, string Result, string Reason);
 /// <summary>What is measured, and from where. Each pair has a history of its own.</summary>
 /// <param name="Target">The target as a report names it, without secrets.</param>
 /// <param name="Place">Where the probe stands.</param>
-public sealed record WatchSeries(string Target, string Place);
+public sealed record WatchSeries(string Target, string Place)
+{
+    /// <summary>Tells series apart in names of files and messages.</summary>
+    internal string Key => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{Target}\n{Place}")))[..16];
+}
 
 /// <summary>One run of a watch as the history keeps it. What was not measured is null.</summary>
 public sealed record WatchRun
 {
     /// <summary>What was measured, and from where.</summary>
     public required WatchSeries Series { get; init; }
+
+    /// <summary>Tells it from every other run, so that a run whose keeping was not confirmed is not kept twice.</summary>
+    public Guid Id { get; init; } = Guid.NewGuid();
 
     /// <summary>Number in its series, from 1; 0 until the history has kept it. The order of runs, whatever the clock does.</summary>
     public long Number { get; init; }

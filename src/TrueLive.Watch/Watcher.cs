@@ -1,4 +1,8 @@
 using System.Data.Common;
+using System.Net.Sockets;
+using System.Net.WebSockets;
+using System.Text.Json;
+using TrueLive.Media.Files;
 using TrueLive.Probe.Reports;
 using TrueLive.Probe.Requirements;
 using TrueLive.Probe.Targets;
@@ -57,7 +61,7 @@ public sealed record Measurement(ProbeReport Report, double? StartUp);
 public sealed class Watcher(WatchOptions options, WatchHistory history, AlertDelivery? delivery,
     Func<string, CancellationToken, Task<Measurement>> measure, TimeProvider time, Action<string> say)
 {
-    /// <summary>The rule that every watch has: met by a run to its end, broken by one that the target refused or ended.</summary>
+    /// <summary>The rule that every watch has: met by a run to its end, broken by one that came to none.</summary>
     public const string CanBeMeasured = "can be measured";
 
     // A clock that was set is noticed after this long, and what could not be kept is tried again.
@@ -67,6 +71,7 @@ public sealed class Watcher(WatchOptions options, WatchHistory history, AlertDel
     private const string Late = "kept later, since the history could not be written";
     private readonly Queue<(WatchRun Run, ProbeReport? Report)> _unkept = [];
     private bool _told;
+    private int _dropped;
 
     /// <summary>Runs until it is stopped, or as often as the options say. A run that is under way when it is stopped is kept.</summary>
     /// <returns>Runs that could not be kept to the end.</returns>
@@ -92,14 +97,14 @@ public sealed class Watcher(WatchOptions options, WatchHistory history, AlertDel
         {
         }
         await KeepAsync().ConfigureAwait(false);
-        return _unkept.Count;
+        return _unkept.Count + _dropped;
     }
 
     private async Task OnceAsync(DueRun due, CancellationToken stop)
     {
         stop.ThrowIfCancellationRequested();
         var began = (Utc: time.GetUtcNow(), Stamp: time.GetTimestamp());
-        var name = $"run-{began.Utc:yyyyMMdd-HHmmss}-{Guid.NewGuid().ToString("N")[..6]}";
+        var name = ReportFolders.Name(options.Series, began.Utc);
         var (run, report) = await MeasureAsync(name, began.Utc, stop).ConfigureAwait(false);
         var notes = new[]
         {
@@ -116,15 +121,19 @@ public sealed class Watcher(WatchOptions options, WatchHistory history, AlertDel
         };
         _unkept.Enqueue((run, report));
         if (_unkept.Count > MostUnkept)
+        {
             _unkept.Dequeue();
+            if (_dropped++ == 0)
+                say($"The history has been away for {MostUnkept} runs; from now on the oldest that wait are dropped and counted.");
+        }
         await KeepAsync().ConfigureAwait(false);
     }
 
     private async Task<(WatchRun Run, ProbeReport? Report)> MeasureAsync(string name, DateTimeOffset utc, CancellationToken stop)
     {
         var run = new WatchRun { Series = options.Series, Utc = utc, Profile = options.Profile };
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        using var timer = time.CreateTimer(_ => limit.Cancel(), null, options.Longest, Timeout.InfiniteTimeSpan);
+        using var longest = new CancellationTokenSource(options.Longest, time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop, longest.Token);
         string Ended() => stop.IsCancellationRequested ? "the watch was stopped during the run"
             : FormattableString.Invariant($"it took longer than {options.Longest.TotalMinutes:0} minutes");
         try
@@ -134,30 +143,36 @@ public sealed class Watcher(WatchOptions options, WatchHistory history, AlertDel
             var cut = limit.IsCancellationRequested && run.Outcome == RunOutcome.Failed;
             return (cut ? NotRun(Ended()) with { Folder = name } : run, report);
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (limit.IsCancellationRequested)
         {
             return (NotRun(Ended()), null);
         }
-        catch (TargetException refused)
+        catch (Exception error) when (OfThisMachine(error))
         {
-            return (NotRun(RunReading.Short(refused.Message)!), null);
+            say($"The run is lost: {error.Message}");
+            return (run with { Outcome = RunOutcome.Lost, Note = RunReading.Short($"this machine failed: {error.Message}") }, null);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is TargetException or IOException or SocketException or HttpRequestException
+            or WebSocketException or JsonException or OperationCanceledException)
         {
-            say($"The report could not be written: {error.Message}");
-            return (run with { Outcome = RunOutcome.Lost, Note = $"its report could not be written: {error.Message}" }, null);
+            return (NotRun(RunReading.Short(error.Message)!), null);
         }
         catch (Exception fault)
         {
-            // A watch of weeks does not end with one run.
+            // A watch of weeks does not end with one run, and must not measure nothing for weeks without a message either.
             say($"This is a fault in TrueLive. Please report it with these lines:\n{fault}");
-            return (run with { Outcome = RunOutcome.Lost, Note = RunReading.Short($"a fault in TrueLive: {fault.Message}") }, null);
+            return (NotRun(RunReading.Short($"a fault in TrueLive: {fault.Message}")!), null);
         }
 
         WatchRun NotRun(string why) => stop.IsCancellationRequested
             ? run with { Outcome = RunOutcome.Stopped, Note = why }
             : run with { Outcome = RunOutcome.Failed, Note = why, Rules = [new RuleResult(CanBeMeasured, "FAIL", why)] };
     }
+
+    // Errors of files carry the system's number. A connection that breaks is an IOException, too, but has none.
+    private static bool OfThisMachine(Exception error) => error is UnauthorizedAccessException or FileNotFoundException
+        or DirectoryNotFoundException or PathTooLongException or MediaMachineException or MediaInterruptedException or OutOfMemoryException
+        or IOException { HResult: > 0 };
 
     // Not cancelled: what has been measured is written also when the watch is being stopped.
     private async Task KeepAsync()
@@ -174,7 +189,8 @@ public sealed class Watcher(WatchOptions options, WatchHistory history, AlertDel
             }
             _told = false;
             delivery?.Wake();
-            ReportFolders.Thin(options.Folder, options.KeepReports);
+            await ReportFolders.ThinAsync(history, options.Series, options.Folder, options.KeepReports, CancellationToken.None)
+                .ConfigureAwait(false);
             await WatchPage.WriteAsync(history, options.Folder, time.GetUtcNow(), CancellationToken.None).ConfigureAwait(false);
         }
         catch (Exception error) when (error is DbException or IOException or UnauthorizedAccessException)

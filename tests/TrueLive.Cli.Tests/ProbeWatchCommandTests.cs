@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using TrueLive.Probe.Stimuli;
 using TrueLive.Watch;
 
 namespace TrueLive.Cli.Tests;
@@ -45,24 +46,26 @@ public sealed class ProbeWatchCommandTests : IDisposable
         Directory.CreateDirectory(Path.Combine(_folder, "w"));
         await using (var history = await WatchHistory.OpenSqliteAsync(Path.Combine(_folder, "w", "history.db"), Cancel))
         {
-            await history.AppendAsync(new WatchRun
-            {
-                Series = new WatchSeries($"whip {server.Address}", "here"),
-                Utc = DateTimeOffset.UnixEpoch,
-                Profile = "glance",
-                Rules = [new RuleResult(Watcher.CanBeMeasured, "PASS", "")],
-            }, 1, null, 100, Cancel);
+            // News of 1970, which nobody needs any more, wait there, too.
+            foreach (var result in new[] { "PASS", "FAIL", "PASS" })
+                await history.AppendAsync(new WatchRun
+                {
+                    Series = new WatchSeries($"whip {server.Address}", "here"),
+                    Utc = DateTimeOffset.UnixEpoch,
+                    Profile = "glance",
+                    Rules = [new RuleResult(Watcher.CanBeMeasured, result, "")],
+                }, 1, (_, _, _) => "{}", 100, Cancel);
         }
         var (code, said) = await ProbeAsync("watch", "whip", $"{server.Address}", "--runs", "1", "--place", "here", "--folder", "w",
             "--alert-after", "1", "--webhook", "hook.txt");
         Assert.True(code == 0, said);
         using var told = JsonDocument.Parse(Assert.Single(bodies));
-        Assert.Equal(("broken", 2), (told.RootElement.GetProperty("event").GetString(), told.RootElement.GetProperty("run").GetInt32()));
+        Assert.Equal(("broken", 4), (told.RootElement.GetProperty("event").GetString(), told.RootElement.GetProperty("run").GetInt32()));
         Assert.Contains("only takes video", await File.ReadAllTextAsync(Path.Combine(_folder, "w", "status.html"), Cancel),
             StringComparison.Ordinal);
         (code, said) = await ProbeAsync("history", "--folder", "w", "--csv", "-");
         Assert.True(code == 0, said);
-        Assert.Contains($"whip {server.Address},here,2,", said, StringComparison.Ordinal);
+        Assert.Contains($"whip {server.Address},here,4,", said, StringComparison.Ordinal);
         Assert.Contains(",glance,Failed,", said, StringComparison.Ordinal);
     }
 
@@ -73,6 +76,30 @@ public sealed class ProbeWatchCommandTests : IDisposable
         Assert.Equal(1, code);
         Assert.Contains("takes a file, or the name of an environment variable", said, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", said, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("page", "adapter.js", "adapter.js")]
+    [InlineData("null", "--runs", "0", "--runs must be 1 or more")]
+    public async Task What_cannot_be_watched_is_said_in_words(params string[] what)
+    {
+        var (code, said) = await ProbeAsync(["watch", .. what[..^1], "--folder", "w"]);
+        Assert.Equal(1, code);
+        Assert.Contains(what[^1], said, StringComparison.Ordinal);
+        Assert.DoesNotContain("fault", said, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_run_of_a_slow_clip_service_may_take_as_long_as_all_its_clips()
+    {
+        var file = Path.Combine(_folder, "service.yaml");
+        await File.WriteAllTextAsync(file, "schema: live-ai-video-clips/1\nname: slow\nsubmit: {url: \"http://host.test/\", json: {}}\n" +
+            "result: /url\nlimits: {seconds: 900}\n", Cancel);
+        NamedTarget? target = null;
+        var clips = ProbeTargetCommands.All((command, open) => command.SetAction(parsed => { target = open(parsed); }))
+            .Single(c => c.Name == "clips");
+        await clips.Parse([file]).InvokeAsync(cancellationToken: Cancel);
+        Assert.Equal(TimeSpan.FromMinutes(12 * 15 + 20), target!.Longest(ProbeProfile.ByName["glance"]));
     }
 
     // Whether a glance counts depends on how busy this machine is.

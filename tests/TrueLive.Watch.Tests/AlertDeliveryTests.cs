@@ -111,6 +111,57 @@ public sealed class AlertDeliveryTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_nobody_foresaw_does_not_end_the_delivery()
+    {
+        await BreakAsync();
+        var (tries, changes) = (0, 0);
+        var delivered = new TaskCompletionSource();
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        var delivering = new AlertDelivery(Measured.Series, _history,
+            (_, _) => ++tries == 1 ? throw new InvalidOperationException("odd") : Task.FromResult(HttpStatusCode.OK),
+            _ =>
+            {
+                if (++changes == 1)
+                    throw new OperationCanceledException("a page that was not written in time");
+                delivered.SetResult();
+                return Task.CompletedTask;
+            }, _clock, _said.Add).RunAsync(rest: false, stop.Token);
+        Assert.Equal(TimeSpan.FromMinutes(1), await _clock.WaitsAsync());
+        Assert.Equal("odd", (await _history.AlertsAsync(Measured.Series, 1, Cancel))[0].Error);
+        Assert.Contains(_said, s => s.Contains("a page that was not written in time", StringComparison.Ordinal));
+        _clock.Advance(TimeSpan.FromMinutes(1));
+        await delivered.Task.WaitAsync(Cancel);
+        Assert.Equal("delivered", await StateAsync());
+        await stop.CancelAsync();
+        await delivering;
+    }
+
+    [Fact]
+    public async Task A_limit_that_fires_late_harms_nothing()
+    {
+        await BreakAsync();
+        var clock = new LateClock();
+        await new AlertDelivery(Measured.Series, _history, (_, _) => Task.FromResult(HttpStatusCode.OK), _ => Task.CompletedTask, clock,
+            _said.Add).RunAsync(rest: true, Cancel);
+        Assert.Equal("delivered", await StateAsync());
+        clock.FireAll();
+    }
+
+    [Fact]
+    public void Messages_of_different_series_have_different_ids()
+    {
+        var run = Measured.Run(3);
+        var other = run with { Series = run.Series with { Place = "attic" } };
+        string?[] ids = [.. new[] { run, other, run }.Select(r =>
+        {
+            using var body = JsonDocument.Parse(AlertBody.Of(r, "broken", [], null));
+            return body.RootElement.GetProperty("id").GetString();
+        })];
+        Assert.Equal(ids[0], ids[2]);
+        Assert.NotEqual(ids[0], ids[1]);
+    }
+
+    [Fact]
     public async Task Without_a_webhook_nothing_waits()
     {
         await MeasureAsync(100, delivery: false);

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Time.Testing;
 
 namespace TrueLive.Watch.Tests;
@@ -35,7 +36,7 @@ internal sealed class SteppedClock(Func<TimeSpan, bool> isWait) : FakeTimeProvid
     public override long GetTimestamp() => base.GetUtcNow().UtcTicks;
 
     /// <summary>Moves to the end of one wait after the other until the watch ends.</summary>
-    public async Task FinishAsync(Task<int> watching)
+    public async Task FinishAsync(Task<int> watching, int lost = 0)
     {
         var over = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         _ = watching.ContinueWith(_ => over.Cancel(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
@@ -49,7 +50,27 @@ internal sealed class SteppedClock(Func<TimeSpan, bool> isWait) : FakeTimeProvid
         }
         catch (OperationCanceledException)
         {
-            Assert.Equal(0, await watching);
+            Assert.Equal(lost, await watching);
         }
+    }
+}
+
+/// <summary>A clock whose timers fire when their owners have long disposed of them, as those of a busy pool may.</summary>
+internal sealed class LateClock : FakeTimeProvider
+{
+    private readonly ConcurrentQueue<Action> _late = [];
+
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+    {
+        if (dueTime > TimeSpan.Zero)
+            _late.Enqueue(() => callback(state));
+        return base.CreateTimer(callback, state, dueTime, period);
+    }
+
+    public void FireAll()
+    {
+        Assert.NotEmpty(_late);
+        foreach (var fire in _late)
+            fire();
     }
 }

@@ -56,6 +56,33 @@ public sealed class WatchHistoryTests(PostgresServer postgres) : IClassFixture<P
 
     [Theory]
     [MemberData(nameof(Kinds))]
+    public async Task A_run_whose_keeping_was_not_confirmed_is_not_kept_twice(string kind)
+    {
+        await using var history = await OpenAsync(kind);
+        await history.AppendAsync(Measured.Run(0, 100, Measured.Passed()), 2, null, 100, Cancel);
+        var failed = Measured.Run(1, 900, Measured.Failed());
+        foreach (var _ in new[] { 1, 2 })
+            Assert.Equal(2, (await history.AppendAsync(failed, 2, (_, _, _) => "{}", 100, Cancel)).Number);
+        Assert.Equal(2, (await history.RunsAsync(Measured.Series, 10, Cancel)).Count);
+        Assert.Empty(await history.AlertsAsync(Measured.Series, 10, Cancel));
+        Assert.Equal(3, (await history.AppendAsync(Measured.Run(2), 2, null, 100, Cancel)).Number);
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public async Task A_message_that_waits_outlives_its_run_for_a_day(string kind)
+    {
+        await using var history = await OpenAsync(kind);
+        foreach (var result in new[] { Measured.Passed(), Measured.Failed(), Measured.Failed(), Measured.Failed() })
+            await history.AppendAsync(Measured.Run(1, 100, result), 1, (run, _, _) => $"{run.Number}", 1, Cancel);
+        await history.GiveUpAsync(Measured.Series, Measured.Run(1).Utc, Cancel);
+        Assert.Equal("2", (await history.WaitingAsync(Measured.Series, Cancel))?.Body);
+        await history.GiveUpAsync(Measured.Series, Measured.Run(1).Utc.AddSeconds(0.1), Cancel);
+        Assert.Null(await history.WaitingAsync(Measured.Series, Cancel));
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
     public async Task Beyond_fifty_waiting_messages_the_oldest_is_given_up(string kind)
     {
         await using var history = await OpenAsync(kind);

@@ -1,3 +1,6 @@
+using System.Net;
+using System.Net.Sockets;
+using TrueLive.Media.Files;
 using TrueLive.Probe.Targets;
 
 namespace TrueLive.Watch.Tests;
@@ -85,9 +88,71 @@ public sealed class WatcherTests : IAsyncLifetime
             if (_running == 2)
                 throw new InvalidOperationException("a fault");
         }).RunAsync(Cancel));
-        var lost = (await RunsAsync())[1];
-        Assert.Equal((RunOutcome.Lost, "a fault in TrueLive: a fault", 0), (lost.Outcome, lost.Note, lost.Rules.Count));
+        var failed = (await RunsAsync())[1];
+        Assert.Equal((RunOutcome.Failed, "a fault in TrueLive: a fault", "FAIL"), (failed.Outcome, failed.Note, failed.Rules[0].Result));
         Assert.Equal(3, _running);
+    }
+
+    [Fact]
+    public async Task A_connection_that_breaks_counts_against_the_target_and_a_full_disk_does_not()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        await _clock.FinishAsync(Watch(4, folder =>
+        {
+            if (_running == 1)
+            {
+                using var client = new TcpClient();
+                client.Connect((IPEndPoint)listener.LocalEndpoint);
+                using (var server = listener.AcceptSocket())
+                    server.LingerState = new LingerOption(true, 0);
+                client.GetStream().ReadByte();
+            }
+            if (_running == 2)
+                File.WriteAllText("/dev/full", "report");
+            if (_running == 3)
+                File.WriteAllText(Path.Combine(folder, "report.json"), "in a folder that somebody removed");
+            if (_running == 4)
+                throw new MediaMachineException("ffmpeg is missing", 0);
+        }).RunAsync(Cancel));
+        var runs = await RunsAsync();
+        Assert.Equal([RunOutcome.Failed, RunOutcome.Lost, RunOutcome.Lost, RunOutcome.Lost], runs.Select(r => r.Outcome));
+        Assert.Equal([1, 0, 0, 0], runs.Select(r => r.Rules.Count));
+        Assert.DoesNotContain(_said, s => s.Contains("fault", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_limit_that_fires_late_harms_nothing()
+    {
+        var clock = new LateClock();
+        Assert.Equal(0, await Watch(1, _ => { }, clock: clock).RunAsync(Cancel));
+        clock.FireAll();
+    }
+
+    [Fact]
+    public async Task Runs_that_memory_cannot_hold_are_counted()
+    {
+        var file = Path.Combine(_folder, "history.db");
+        await _clock.FinishAsync(Watch(1003, _ =>
+        {
+            if (_running == 1)
+            {
+                foreach (var part in Directory.GetFiles(_folder, "history.db*"))
+                    File.Delete(part);
+                Directory.CreateDirectory(file);
+            }
+        }, every: TimeSpan.FromSeconds(10)).RunAsync(Cancel), lost: 1003);
+        Assert.Single(_said, s => s.Contains("the oldest that wait are dropped", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_second_watch_of_the_same_target_is_told_what_to_change()
+    {
+        using var first = SeriesLock.Take(_folder, Measured.Series);
+        var refused = Assert.Throws<FormatException>(() => SeriesLock.Take(_folder, Measured.Series));
+        Assert.Contains("another --place, also for targets that differ only in what follows a question mark", refused.Message,
+            StringComparison.Ordinal);
+        SeriesLock.Take(_folder, Measured.Series with { Place = "attic" }).Dispose();
     }
 
     [Fact]
@@ -124,6 +189,24 @@ public sealed class WatcherTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_watch_leaves_the_reports_of_another_alone_and_keeps_its_own_by_number()
+    {
+        var other = Measured.Series with { Place = "attic" };
+        await _clock.FinishAsync(Watch(1, folder => Directory.CreateDirectory(folder), series: other).RunAsync(Cancel));
+        _running = 0;
+        await _clock.FinishAsync(Watch(3, folder =>
+        {
+            Directory.CreateDirectory(folder);
+            _clock.Set = -TimeSpan.FromDays(_running);
+            if (_running == 3)
+                throw new TargetException("401");
+        }, keepReports: 1).RunAsync(Cancel));
+        var theirs = (await _history.RunsAsync(other, 9, Cancel))[0].Folder;
+        Assert.Equal(new[] { theirs, (await RunsAsync())[1].Folder }.Order(),
+            Directory.GetDirectories(_folder).Select(Path.GetFileName).Order());
+    }
+
+    [Fact]
     public async Task A_webhook_that_never_answers_delays_no_run()
     {
         var asked = new TaskCompletionSource();
@@ -154,10 +237,11 @@ public sealed class WatcherTests : IAsyncLifetime
     }
 
     private Watcher Watch(int? runs, Action<string> measuring, Func<double>? delay = null, Func<string>? validity = null,
-        int keepReports = 50, AlertDelivery? delivery = null, Func<Task>? before = null) => new(new WatchOptions
+        int keepReports = 50, AlertDelivery? delivery = null, Func<Task>? before = null, TimeSpan? every = null,
+        WatchSeries? series = null, TimeProvider? clock = null) => new(new WatchOptions
         {
-            Series = Measured.Series,
-            Every = Ten,
+            Series = series ?? Measured.Series,
+            Every = every ?? Ten,
             Profile = "glance",
             Folder = _folder,
             Requirements = [Measured.Fast],
@@ -170,7 +254,7 @@ public sealed class WatcherTests : IAsyncLifetime
             measuring(folder);
             cancel.ThrowIfCancellationRequested();
             return new Measurement(Measured.Report(delay?.Invoke() ?? 100, validity: validity?.Invoke() ?? "VALID"), 0.5);
-        }, _clock, _said.Add);
+        }, clock ?? _clock, _said.Add);
 
     private Task<IReadOnlyList<WatchRun>> RunsAsync() => _history.RunsAsync(Measured.Series, 100, Cancel);
 
