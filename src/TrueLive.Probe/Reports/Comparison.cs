@@ -107,12 +107,12 @@ public sealed class Comparison
         }
         var high = measured.Max(r => Math.Max(r.Metric!.Value!.Value, r.Metric.Ci95?[1] ?? 0)) * 1.1;
         var low = Math.Min(0, measured.Min(r => Math.Min(r.Metric!.Value!.Value, r.Metric.Ci95?[0] ?? 0)));
-        var plot = new SvgPlot(metric, measured[0].Metric!.Unit, "", (low, Math.Max(high, low + 1e-6)), (0, rows.Length + 1),
+        var plot = new SvgPlot(metric, measured[0].Metric!.Unit, "run", (low, Math.Max(high, low + 1e-6)), (0, rows.Length + 1),
             height: 90 + 34 * rows.Length);
         for (var k = 0; k < rows.Length; k++)
         {
             if (rows[k].Metric?.Value is { } value)
-                plot.Whisker(rows.Length - k, rows[k].Metric!.Ci95?[0] ?? value, value, rows[k].Metric!.Ci95?[1] ?? value, SvgPlot.Blue);
+                plot.Whisker(k + 1, rows[k].Metric!.Ci95?[0] ?? value, value, rows[k].Metric!.Ci95?[1] ?? value, SvgPlot.Blue);
         }
         html.Append(plot.End()).Append("<ol>");
         foreach (var (name, m) in rows)

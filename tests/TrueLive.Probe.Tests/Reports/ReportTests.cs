@@ -165,6 +165,10 @@ public sealed class ReportTests(WrittenRun run) : IClassFixture<WrittenRun>
         Assert.Contains("<td>b</td><td>delay.D50</td><td>=under 40 ms &lt;b&gt;</td><td>a.test</td><td>", page, StringComparison.Ordinal);
         Assert.Contains($"<td>{run.Report.Verdict.Tier}</td><td>{run.Report.Verdict.Nature ?? "not judged"}</td>", page,
             StringComparison.Ordinal);
+        // The numbers at the axis are those of the list: the first run lies below the second.
+        var heights = System.Text.RegularExpressions.Regex.Matches(page, "<circle[^>]* cy=\"([0-9.]+)\"").Take(2)
+            .Select(m => double.Parse(m.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture)).ToArray();
+        Assert.True(heights[0] > heights[1]);
         Assert.Contains("@page{size:A4", page, StringComparison.Ordinal);
         Assert.DoesNotContain("<script", page, StringComparison.OrdinalIgnoreCase);
     }
