@@ -50,6 +50,7 @@ internal sealed class StreamRun(
     private StreamSource? _source;
     private (long Overdue, long Jumps) _before;
     private RtmpPlace? _awaited;
+    private RtmpPublisher? _publisher;
 
     /// <summary>Where the pictures come from, without anything secret.</summary>
     public StreamAddress Address => request.Source;
@@ -72,7 +73,7 @@ internal sealed class StreamRun(
     public long Overdue => _before.Overdue + (_source?.Overdue ?? 0);
 
     /// <summary>How often the source's clock jumped.</summary>
-    public long Jumps => _before.Jumps + (_source?.Jumps ?? 0);
+    public long Jumps => _before.Jumps + (_source?.Jumps ?? 0) + (_publisher?.Jumps ?? 0);
 
     private bool HasEnded => hosted.Session.State == SessionState.Ended;
 
@@ -97,13 +98,13 @@ internal sealed class StreamRun(
                     _ => null,
                 };
                 await using var source = await StreamSource.OpenAsync(place, request.Loop, feed, _pool, time, stop).ConfigureAwait(false);
-                (_source, Size, liveSince) = (source, source.Size, time.GetTimestamp());
+                (_source, _publisher, Size, liveSince) = (source, publisher, source.Size, time.GetTimestamp());
                 Listen(source);
                 Enter(LegState.Live, null);
                 var (transport, sink) = (Address.Kind.ToString().ToLowerInvariant(), new UnwatchedSink(hosted.Broadcaster));
                 var end = await sessions.RunAsync(hosted, transport, source, sink, stop).ConfigureAwait(false);
                 _before = (Overdue, Jumps);
-                _source = null;
+                (_source, _publisher) = (null, null);
                 words = end.Because ?? end.Words;
                 if (Address.Kind == StreamKind.File && !request.Loop && end.Error is null)
                 {

@@ -51,6 +51,10 @@ async function show() {
   live.truth.watch(live.session, kinds[name]);
   $('live').hidden = name !== 'live';
   $('other').hidden = name === 'live';
+  if (wanted === 'streams') {
+    $('streams').open = true;
+    $('streams').scrollIntoView();
+  }
   if (name === 'live') return;
   $('other').replaceChildren(h('p.note', {}, 'Opening…'));
   try {
@@ -102,6 +106,7 @@ $('share').onclick = async () => {
   const { share } = await import('./share.js');
   share(live, screen?.commands?.()).catch((error) => trouble(error.message));
 };
+$('streams').ontoggle = async () => (await import('./streams.js')).open($('streams'), live);
 $('sheet').addEventListener('click', (event) => {
   if (event.target === $('sheet')) $('sheet').close();
 });

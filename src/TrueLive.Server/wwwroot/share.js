@@ -54,30 +54,31 @@ export async function share(live, rows) {
   $('sheet').replaceChildren(
     h('h2', { id: 'sheet-title' }, 'Share'),
     ...all.map(([title, words, text, more]) =>
-      h('div.copy', {}, h('p', {}, h('b', {}, title), h('span.note', {}, ` ${words}`)), ...line(text), more),
+      h('div.copy', {}, h('p', {}, h('b', {}, title), h('span.note', {}, ` ${words}`)), ...copied(text), more),
     ),
     h('form', { method: 'dialog' }, h('button.primary', {}, 'Close')),
   );
   $('sheet').showModal();
 }
 
-// The viewer page for a WHEP address of this server: `/whep/ID`, or with the token that opens it.
-function viewer(whep) {
+/** The viewer page for a WHEP address of this server: `/whep/ID`, or with the token that opens it. */
+export function viewer(whep) {
   const { pathname, searchParams } = new URL(whep, location.origin);
   const token = searchParams.get('token');
   return `${location.origin}${at('/viewer.html')}?session=${pathname.split('/').at(-1)}${token ? `&token=${token}` : ''}`;
 }
 
-const line = (text) =>
+/** A line with a button that copies it. */
+export const copied = (text) =>
   text ? [h('code', { tabIndex: 0 }, text), h('button', { type: 'button', onclick: (event) => copy(text, event.target) }, 'Copy')] : [];
 
-// A session that waits for OBS, and where to watch it.
-async function forObs(wanted, button) {
+/** Puts a session that waits for OBS, and where to watch it, in place of a button. */
+export async function forObs(wanted, button) {
   try {
     const session = await post('/v1/sessions', wanted);
     button.replaceWith(
-      ...line(location.origin + at(session.whip)),
-      ...line(viewer(session.whep)),
+      ...copied(location.origin + at(session.whip)),
+      ...copied(viewer(session.whep)),
       h(
         'p.note',
         {},

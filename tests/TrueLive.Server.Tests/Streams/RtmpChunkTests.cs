@@ -77,6 +77,23 @@ public sealed class RtmpChunkTests
         Assert.Throws<RtmpException>(() => Read(new RtmpChunkReader(), many));
     }
 
+    [Fact]
+    public void A_command_is_read_as_far_as_it_can_be_and_within_bounds()
+    {
+        // OBS 29 closes the list of codecs as if it were an object.
+        byte[] command =
+        [
+            .. Amf0.Write("connect", 1d), 3, 0, 3, .. "app"u8, .. Amf0.Write("live"), 0, 10, .. "fourCcList"u8, 10, 0, 0, 0, 1,
+            .. Amf0.Write("hvc1"), 0, 0, 9, 0, 0, 9,
+        ];
+        var values = Amf0.Read(command);
+        Assert.Equal("live", Assert.IsType<Dictionary<string, object?>>(values[2])["app"]);
+        byte[] deep = [.. Enumerable.Repeat<byte[]>([3, 0, 1, (byte)'a'], 1000).SelectMany(b => b)];
+        Assert.Empty(Amf0.Read(deep));
+        Assert.Empty(Amf0.Read([10, 0xFF, 0xFF, 0xFF, 0xFF, .. Enumerable.Repeat((byte)5, 1000)]));
+        Assert.Empty(Amf0.Read([12, 0x7F, 0xFF, 0xFF, 0xFF, .. new byte[100]]));
+    }
+
     private static (byte[] Bytes, List<(RtmpType, uint, uint, string)> Sent) Conversation(Random random)
     {
         var (writer, bytes, sent) = (new RtmpBytes(), new List<byte>(), new List<(RtmpType, uint, uint, string)>());

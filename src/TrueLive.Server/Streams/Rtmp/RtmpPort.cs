@@ -102,11 +102,11 @@ internal sealed class RtmpPort : IDisposable
 
     private async Task ServeAsync(Socket socket, IPAddress from, CancellationToken stop)
     {
-        socket.NoDelay = true;
-        var publisher = new RtmpPublisher(new RtmpConnection(new NetworkStream(socket, ownsSocket: true)));
+        RtmpPublisher? publisher = null;
         var accepted = false;
         try
         {
+            publisher = new RtmpPublisher(new RtmpConnection(new NetworkStream(socket, ownsSocket: true)));
             using var late = new CancellationTokenSource(StrangerTime, _time);
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop, late.Token);
             var (application, key) = await publisher.AskAsync(limit.Token).ConfigureAwait(false);
@@ -119,7 +119,7 @@ internal sealed class RtmpPort : IDisposable
             await publisher.RefuseAsync("NetStream.Publish.BadName", words, limit.Token).ConfigureAwait(false);
             await Task.Delay(RefusedTime, _time, stop).ConfigureAwait(false);
         }
-        catch (RtmpException error)
+        catch (IOException error)
         {
             _refused(from, _port, error.Message);
         }
@@ -130,7 +130,7 @@ internal sealed class RtmpPort : IDisposable
         }
         finally
         {
-            if (!accepted)
+            if (!accepted && publisher is not null)
                 await publisher.DisposeAsync().ConfigureAwait(false);
             Leave(from);
         }

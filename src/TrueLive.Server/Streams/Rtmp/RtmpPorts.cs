@@ -68,15 +68,19 @@ internal sealed class RtmpPlace(string application, string key, Action<RtmpPlace
     {
         lock (_gate)
         {
-            if (_current is not null || !_next.Writer.TryWrite(publisher))
+            if (_current is not null)
                 return false;
+            // Before it is handed over: whoever takes it may be done with it at once.
             _current = publisher;
             publisher.Left = () =>
             {
                 lock (_gate)
                     _current = null;
             };
-            return true;
+            if (_next.Writer.TryWrite(publisher))
+                return true;
+            _current = null;
+            return false;
         }
     }
 
