@@ -113,7 +113,10 @@ public static class WatchPage
                 .Append(CultureInfo.InvariantCulture, $"</td><td>{values.Length}</td><td>")
                 .Append(metric.Of(runs[^1]) is { } last ? $"{OverRuns.Number(last)} {metric.Unit}" : "not measured").Append("</td></tr>");
         }
-        html.Append("</tbody></table></div><details open><summary>Over time</summary>").Append(CultureInfo.InvariantCulture,
+        html.Append("</tbody></table></div>");
+        if (runs.Count < OverRuns.FewestForP50)
+            return;
+        html.Append("<details open><summary>Over time</summary>").Append(CultureInfo.InvariantCulture,
             $"<p>Grey: each run. Blue: p50, orange: p95 of the last {Window} runs up to there; p50 takes {OverRuns.FewestForP50} runs, ")
             .Append(CultureInfo.InvariantCulture, $"p95 {OverRuns.FewestForP95}. Runs in a row depend on each other, so no interval is ")
             .Append("given.</p>");

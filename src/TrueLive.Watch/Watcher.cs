@@ -196,7 +196,8 @@ public sealed class Watcher(WatchOptions options, WatchHistory history, AlertDel
         catch (Exception error) when (error is DbException or IOException or UnauthorizedAccessException)
         {
             if (!_told)
-                say($"The history cannot be written, {_unkept.Count} runs wait in memory: {error.Message}");
+                say($"{(_unkept.Count > 0 ? $"The history cannot be written, {_unkept.Count} runs wait in memory" :
+                    "The status page cannot be written")}: {error.Message}");
             _told = true;
             foreach (var waiting in _unkept.ToArray())
             {

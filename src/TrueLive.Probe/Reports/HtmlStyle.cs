@@ -26,6 +26,7 @@ internal static class HtmlStyle
         .plot{width:100%;height:auto;display:block}.plot text{font:12px system-ui,sans-serif;fill:var(--soft)}.plot .grid{stroke:var(--line)}.plot .frame{fill:none;stroke:var(--grey)}
         .pairs{display:grid;grid-template-columns:repeat(auto-fill,minmax(270px,1fr));gap:14px}.pairs figure{margin:0}.pairs img{width:calc(50% - 2px);display:inline-block;border-radius:4px;image-rendering:auto}.pairs img+img{margin-left:4px}figcaption{font-size:.8rem;color:var(--soft)}
         code{font-size:.88em;overflow-wrap:anywhere}details summary{cursor:pointer;font-weight:650}
+        @page{size:A4;margin:14mm}
         @media print{main{padding:0;max-width:none}section,.card{break-inside:avoid;border-color:#ccc}body{font-size:11pt}details:not([open])>*{display:block}}
         """;
 }
