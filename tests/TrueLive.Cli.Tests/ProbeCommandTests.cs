@@ -44,9 +44,9 @@ public sealed class ProbeCommandTests : IDisposable
             "truelive", server.Address, "--size", "160x90", "--progress", "json", "--out", "run"])
         { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _folder })!;
         var said = process.StandardError.ReadToEndAsync(cancel);
-        while (await process.StandardOutput.ReadLineAsync(cancel) is { } line)
+        for (var stopped = false; await process.StandardOutput.ReadLineAsync(cancel) is { } line;)
         {
-            if (line.Contains("\"kind\":\"progress\"", StringComparison.Ordinal))
+            if (!stopped && (stopped = line.Contains("\"kind\":\"progress\"", StringComparison.Ordinal)))
                 await Process.Start("kill", ["-INT", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)])
                     .WaitForExitAsync(cancel);
         }
