@@ -17,18 +17,15 @@ internal static class ProbeCommand
           truelive probe record in.mp4 out.mp4                   two recordings on one clock
           truelive probe verify out/report.json                  recompute a report
           truelive probe compare a/report.json b/report.json     several reports on one page
+          truelive probe watch whip https://host/whip --every 10m --require video-call-filter   again and again, with a history
         """;
 
     public static Command Make()
     {
-        var shared = new ProbeOptions();
         var probe = new Command("probe", Examples)
         {
-            ProbeTargetCommands.Null(shared),
-            ProbeTargetCommands.TrueLive(shared),
-            ProbeTargetCommands.Whip(shared),
-            ProbeTargetCommands.Page(shared),
-            ProbeTargetCommands.Clips(shared),
+            ProbeWatchCommand.Watch(),
+            ProbeWatchCommand.History(),
             ProbeRecordCommand.Make(),
             ProbeReportCommands.Verify(),
             ProbeReportCommands.Compare(),
@@ -36,6 +33,8 @@ internal static class ProbeCommand
             ProbeSelftestCommand.Make(),
             ProbeSimulateCommand.Make(),
         };
+        foreach (var kind in ProbeTargetCommands.All(ProbeTargetCommands.Once(new ProbeOptions())).Reverse())
+            probe.Subcommands.Insert(0, kind);
         return probe;
     }
 }

@@ -7,12 +7,13 @@ using TrueLive.Probe.Stimuli;
 namespace TrueLive.Cli;
 
 /// <summary>The flags that every live target of <c>truelive probe</c> takes.</summary>
-internal sealed class ProbeOptions
+/// <param name="again">For runs that are made again and again: a seed, a folder or claims of a single run make no sense there.</param>
+internal sealed class ProbeOptions(bool again = false)
 {
     private readonly Option<string> _profile = new("--profile")
     {
         Description = "glance (half a minute at most), quick (about 3 minutes), standard (14) or deep (40).",
-        DefaultValueFactory = _ => "quick"
+        DefaultValueFactory = _ => again ? "glance" : "quick"
     };
     private readonly Option<string?> _seed = new("--seed") { Description = "Secret seed, 64 hexadecimal digits or any text [a new one]." };
     private readonly Option<string?> _out = new("--out") { Description = "Folder for the report [probe-DATE-TIME]." };
@@ -30,15 +31,14 @@ internal sealed class ProbeOptions
     { Description = $"Requirement file or preset: {string.Join(", ", RequirementPresets.Names)}." };
     private readonly Option<int> _threads = new("--threads") { Description = "Threads of the analysis.", DefaultValueFactory = _ => 2 };
 
-    public Option<string> Progress { get; } = new("--progress")
-    { Description = "auto, plain, json (one line per update on standard output) or off.", DefaultValueFactory = _ => "auto" };
-
-    public ProbeOptions() => Progress.AcceptOnlyFromAmong("auto", "plain", "json", "off");
+    public Option<string> Progress { get; } = new Option<string>("--progress")
+    { Description = "auto, plain, json (one line per update on standard output) or off.", DefaultValueFactory = _ => "auto" }
+        .AcceptOnlyFromAmong("auto", "plain", "json", "off");
 
     public void AddTo(Command command)
     {
         foreach (var option in new Option[] { _profile, _seed, _out, _resume, _safe, _size, _promptA, _promptB, _claim, _require,
-            _threads, Progress })
+            _threads, Progress }.Where(o => !again || (o != _seed && o != _out && o != _resume && o != _claim && o != Progress)))
             command.Options.Add(option);
     }
 

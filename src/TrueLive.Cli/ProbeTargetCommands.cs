@@ -2,23 +2,45 @@ using System.CommandLine;
 using TrueLive.Probe;
 using TrueLive.Probe.Clips;
 using TrueLive.Probe.Reports;
+using TrueLive.Probe.Stimuli;
 using TrueLive.Probe.Targets;
 using TrueLive.Probe.Verdicts;
+using TrueLive.Watch;
 using TrueLive.WebRtc.Whip;
 
 namespace TrueLive.Cli;
 
-/// <summary>The live targets of <c>truelive probe</c>.</summary>
+/// <summary>A target that a command line names.</summary>
+/// <param name="DescribeAsync">How reports name it.</param>
+/// <param name="MeasureAsync">Makes one run.</param>
+/// <param name="Longest">How long a run may take.</param>
+internal sealed record NamedTarget(
+    Func<Task<string>> DescribeAsync,
+    Func<ProbeSessionOptions, Action<string>?, IProgress<ProbeProgress>?, CancellationToken, Task<Measurement>> MeasureAsync,
+    Func<ProbeProfile, TimeSpan> Longest);
+
+/// <summary>Gives a command its action and the flags that go with it.</summary>
+/// <param name="command">The command with the arguments and options of its target.</param>
+/// <param name="open">Reads the target; throws <see cref="FormatException"/> if it cannot be used.</param>
+internal delegate void TargetUse(Command command, Func<ParseResult, NamedTarget> open);
+
+/// <summary>The kinds of targets of <c>truelive probe</c> and <c>truelive probe watch</c>.</summary>
 internal static class ProbeTargetCommands
 {
-    public static Command Null(ProbeOptions shared)
+    // Beyond what a run itself takes: connecting, and the analysis on a slow machine.
+    private static readonly TimeSpan Around = TimeSpan.FromMinutes(20);
+
+    /// <summary>A command for each kind.</summary>
+    public static Command[] All(TargetUse use) => [Null(use), TrueLive(use), Whip(use), Page(use), Clips(use)];
+
+    private static Command Null(TargetUse use)
     {
         var delay = new Option<double>("--delay") { Description = "Milliseconds to insert." };
-        return Live(shared, "null", "The probe's own echo: measures the instrument.", [delay],
+        return Live(use, "null", "The probe's own echo: measures the instrument.", [delay],
             parsed => new NullTarget(TimeProvider.System, TimeSpan.FromMilliseconds(Math.Clamp(parsed.GetValue(delay), 0, 20_000))));
     }
 
-    public static Command Page(ProbeOptions shared)
+    private static Command Page(TargetUse use)
     {
         var file = new Argument<string>("page")
         {
@@ -41,7 +63,7 @@ internal static class ProbeTargetCommands
         var megabytes = new Option<long>("--megabytes")
         { Description = "Memory that the browser may take; beyond it the run ends.", DefaultValueFactory = _ => 4096 };
         var patience = ConnectSeconds(60);
-        return Live(shared, "page", "Any system that a browser can reach, by its address or through an adapter script.",
+        return Live(use, "page", "Any system that a browser can reach, by its address or through an adapter script.",
             [file, output, click, field, button, variable, browser, bare, megabytes, patience], parsed =>
         {
             var chromium = new BrowserOptions
@@ -77,13 +99,13 @@ internal static class ProbeTargetCommands
     private static TimeSpan Seconds(ParseResult parsed, Option<double> option) =>
         TimeSpan.FromSeconds(Math.Clamp(parsed.GetValue(option), 1, 600));
 
-    public static Command Whip(ProbeOptions shared) =>
-        Native(shared, "whip", "Any WHIP endpoint that sends video back in the same connection; no prompts.", false);
+    private static Command Whip(TargetUse use) =>
+        Native(use, "whip", "Any WHIP endpoint that sends video back in the same connection; no prompts.", false);
 
-    public static Command TrueLive(ProbeOptions shared) =>
-        Native(shared, "truelive", "A TrueLive server, with prompts through its API.", true);
+    private static Command TrueLive(TargetUse use) =>
+        Native(use, "truelive", "A TrueLive server, with prompts through its API.", true);
 
-    private static Command Native(ProbeOptions shared, string name, string description, bool isTrueLive)
+    private static Command Native(TargetUse use, string name, string description, bool isTrueLive)
     {
         var url = new Argument<string>("url") { Description = isTrueLive ? "Address of the server." : "WHIP endpoint." };
         var key = new Option<string?>("--bearer-env") { Description = "Environment variable that holds the bearer token." };
@@ -95,7 +117,7 @@ internal static class ProbeTargetCommands
                 "addresses only. For runs on behalf of others.",
         };
         var patience = ConnectSeconds(30);
-        return Live(shared, name, description, [url, key, insert, reach, patience], parsed =>
+        return Live(use, name, description, [url, key, insert, reach, patience], parsed =>
         {
             if (!Uri.TryCreate(parsed.GetValue(url), UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https"))
                 throw new FormatException($"'{parsed.GetValue(url)}' is not an http or https address.");
@@ -108,32 +130,23 @@ internal static class ProbeTargetCommands
         });
     }
 
-    public static Command Clips(ProbeOptions shared)
+    private static Command Clips(TargetUse use)
     {
         var file = new Argument<string>("file") { Description = "YAML description of the service; common shapes are in samples/probe." };
         var clips = new Command("clips",
             "A service that makes clips on request: how long a clip takes, and whether prompt and picture change it.") { file };
-        shared.AddTo(clips);
-        clips.SetAction(async (parsed, stop) =>
+        use(clips, parsed =>
         {
-            var show = ProbeDisplay.For(parsed.GetValue(shared.Progress)!);
-            return await GuardAsync(show, async () =>
-            {
-                var options = shared.Read(parsed, TimeProvider.System);
-                var path = parsed.GetValue(file)!;
-                var service = ClipApi.Read(path, await File.ReadAllTextAsync(path, stop).ConfigureAwait(false));
-                return (options.Folder, await show.RunAsync((say, _) =>
-                    ClipProbe.RunAsync(service, options, TimeProvider.System, say, stop)).ConfigureAwait(false));
-            }).ConfigureAwait(false);
+            var path = parsed.GetValue(file)!;
+            var service = ClipApi.Read(path, File.ReadAllText(path));
+            return new NamedTarget(() => Task.FromResult("clips " + service.Name), async (options, say, _, stop) =>
+                new Measurement(await ClipProbe.RunAsync(service, options, TimeProvider.System, say, stop).ConfigureAwait(false), null),
+                profile => ClipProbe.Longest(service, profile) + Around);
         });
         return clips;
     }
 
-    /// <summary>
-    /// A command that measures a live target. Exit code 0 for a complete, valid run whose verdict names a tier, 1 for an error, 3 for a run
-    /// that is incomplete, invalid or inconclusive.
-    /// </summary>
-    private static Command Live(ProbeOptions shared, string name, string description, Symbol[] own, Func<ParseResult, IProbeTarget> open)
+    private static Command Live(TargetUse use, string name, string description, Symbol[] own, Func<ParseResult, IProbeTarget> open)
     {
         var command = new Command(name, description);
         foreach (var symbol in own)
@@ -143,6 +156,33 @@ internal static class ProbeTargetCommands
             else
                 command.Options.Add((Option)symbol);
         }
+        use(command, parsed => new NamedTarget(
+            async () =>
+            {
+                await using var target = open(parsed);
+                return target.Description;
+            },
+            async (options, say, progress, stop) =>
+            {
+                await using var target = open(parsed);
+                if (target is BrowserTarget page)
+                    page.Heard = say;
+                if (target is WhipTarget whip)
+                    whip.Heard = say;
+                var timed = new TimedTarget(target, TimeProvider.System);
+                var report = await ProbeSession.RunAsync(timed, options, TimeProvider.System, say, progress, stop).ConfigureAwait(false);
+                return new Measurement(report, timed.StartUp);
+            },
+            profile => TimeSpan.FromSeconds(3 * profile.Seconds) + Around));
+        return command;
+    }
+
+    /// <summary>
+    /// Measures a target once. Exit code 0 for a complete, valid run whose verdict names a tier, 1 for an error, 3 for a run that is
+    /// incomplete, invalid or inconclusive.
+    /// </summary>
+    public static TargetUse Once(ProbeOptions shared) => (command, open) =>
+    {
         shared.AddTo(command);
         command.SetAction(async (parsed, stop) =>
         {
@@ -150,19 +190,12 @@ internal static class ProbeTargetCommands
             return await GuardAsync(show, async () =>
             {
                 var options = shared.Read(parsed, TimeProvider.System);
-                await using var target = open(parsed);
-                return (options.Folder, await show.RunAsync((say, progress) =>
-                {
-                    if (target is BrowserTarget page)
-                        page.Heard = say;
-                    if (target is WhipTarget whip)
-                        whip.Heard = say;
-                    return ProbeSession.RunAsync(target, options, TimeProvider.System, say, progress, stop);
-                }).ConfigureAwait(false));
+                var target = open(parsed);
+                return (options.Folder, await show.RunAsync(async (say, progress) =>
+                    (await target.MeasureAsync(options, say, progress, stop).ConfigureAwait(false)).Report).ConfigureAwait(false));
             }).ConfigureAwait(false);
         });
-        return command;
-    }
+    };
 
     private static async Task<int> GuardAsync(ProbeDisplay show, Func<Task<(string Folder, ProbeReport Report)>> run)
     {

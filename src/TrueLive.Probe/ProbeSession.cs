@@ -108,6 +108,7 @@ public static class ProbeSession
             Look = result.Quality.Look,
             Sessions = result.Quality.Sessions,
             Amplitude = options.Profile.Amplitude,
+            Size = FormattableString.Invariant($"{options.Run.Width}x{options.Run.Height}"),
         }, result.Plan, result.Findings, result.Verdict);
         report = report with
         {

@@ -36,6 +36,26 @@ public sealed class ProbeCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task A_run_that_was_connected_to_a_server_ends_without_a_fault()
+    {
+        var cancel = TestContext.Current.CancellationToken;
+        await using var server = await ServerProcess.StartAsync("--data-folder", Path.Combine(_folder, "data"));
+        using var process = Process.Start(new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "truelive.dll"), "probe",
+            "truelive", server.Address, "--size", "160x90", "--progress", "json", "--out", "run"])
+        { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = _folder })!;
+        var said = process.StandardError.ReadToEndAsync(cancel);
+        for (var stopped = false; await process.StandardOutput.ReadLineAsync(cancel) is { } line;)
+        {
+            if (!stopped && (stopped = line.Contains("\"kind\":\"progress\"", StringComparison.Ordinal)))
+                await Process.Start("kill", ["-INT", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)])
+                    .WaitForExitAsync(cancel);
+        }
+        await process.WaitForExitAsync(cancel);
+        Assert.True(process.ExitCode == 3, await said);
+        Assert.DoesNotContain("fault", await said, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_server_that_only_takes_video_is_told_of_in_words_before_anything_is_measured()
     {
         using var server = new HandMadeServer(HandMadeServer.Answers("recvonly"));

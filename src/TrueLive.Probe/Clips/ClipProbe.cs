@@ -28,12 +28,15 @@ public static class ClipProbe
     private const double TierTwo = 10;
     private const int Redraws = 999;
 
+    /// <summary>How long a run takes at most: as many jobs as it makes, each as long as the service may take for one.</summary>
+    public static TimeSpan Longest(ClipApi service, ProbeProfile profile) => TimeSpan.FromSeconds(Jobs(profile) * service.Seconds);
+
     /// <summary>Runs jobs one after the other and writes a report.</summary>
     /// <exception cref="TargetException">Not a single clip was received.</exception>
     public static async Task<ProbeReport> RunAsync(
         ClipApi service, ProbeSessionOptions options, TimeProvider time, Action<string>? say, CancellationToken stop)
     {
-        var jobs = options.Profile.Name switch { "quick" => 12, "standard" => 40, "deep" => 100, _ => 12 };
+        var jobs = Jobs(options.Profile);
         var configuration = FormattableString.Invariant($"truelive-clips/1 {jobs} jobs");
         var commitment = options.Seed.Commit(configuration);
         say?.Invoke($"commitment {commitment}");
@@ -112,6 +115,8 @@ public static class ClipProbe
             return sum;
         }
     }
+
+    private static int Jobs(ProbeProfile profile) => profile.Name switch { "quick" => 12, "standard" => 40, "deep" => 100, _ => 12 };
 
     private static ProbeReport Write(
         ClipApi service, ProbeSessionOptions options, List<ClipJobResult> results, string? ended, DateTimeOffset began, string commitment,

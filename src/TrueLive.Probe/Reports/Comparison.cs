@@ -30,15 +30,18 @@ public sealed class Comparison
         }
         Differ("profile", r => r.Run.Profile);
         Differ("evidence grade", r => r.Run.Evidence);
+        Differ("size of the picture", r => r.Run.Size ?? "an unknown size");
+        Differ("method", r => r.Run.Configuration.Split(' ')[0]);
+        Differ("program's version", r => r.Run.Version.Split('+')[0]);
         Differ("number of re-draws", r => r.Run.Redraws.ToString(CultureInfo.InvariantCulture));
         Differ("strength of the codes", r => r.Run.Amplitude.ToString(CultureInfo.InvariantCulture));
         return new Comparison(runs, obstacles);
 
         void Differ(string what, Func<ProbeReport, string> value)
         {
-            var values = runs.Select(r => value(r.Report)).Distinct().ToArray();
+            var values = runs.GroupBy(r => value(r.Report), r => r.Name).ToArray();
             if (values.Length > 1)
-                obstacles.Add($"The {what} differs: {string.Join(", ", values)}.");
+                obstacles.Add($"The {what} differs: {string.Join("; ", values.Select(v => $"{v.Key} ({string.Join(", ", v)})"))}.");
         }
     }
 
@@ -49,18 +52,47 @@ public sealed class Comparison
             .Append(Obstacles.Count == 0 ? "Comparison of " + Runs.Count + " runs" : "These runs cannot be ranked").Append("</h1>");
         foreach (var obstacle in Obstacles)
             html.Append("<p class=\"bad\">").Append(SvgPlot.Html(obstacle)).Append("</p>");
-        html.Append("<section><table><thead><tr><th>Run</th><th>Verdict</th></tr></thead><tbody>");
+        html.Append("<section><div class=\"wide\"><table><thead><tr><th>Run</th><th>When it answers</th><th>What it makes</th>")
+            .Append("<th>Verdict</th><th>Measured</th></tr></thead><tbody>");
         // By name, not by merit, when the runs are not comparable.
         var order = Obstacles.Count == 0
             ? Runs.OrderBy(r => r.Report.Metrics.GetValueOrDefault("delay.D50")?.Value ?? double.MaxValue).ToArray()
             : [.. Runs.OrderBy(r => r.Name, StringComparer.Ordinal)];
         foreach (var (name, report) in order)
-            html.Append("<tr><td>").Append(SvgPlot.Html(name)).Append("</td><td>").Append(SvgPlot.Html(report.Verdict.Sentence))
-                .Append("</td></tr>");
-        html.Append("</tbody></table></section>");
+            Row(html, name, report.Verdict.Tier, report.Verdict.Nature ?? "not judged", report.Verdict.Sentence,
+                report.Run.Utc.UtcDateTime.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture));
+        html.Append("</tbody></table></div></section>");
+        Claims(html, order);
         foreach (var metric in Compared)
             Whiskers(html, metric, order);
         return html.Append("</main></body></html>").ToString();
+    }
+
+    private static void Claims(StringBuilder html, (string Name, ProbeReport Report)[] runs)
+    {
+        if (runs.All(r => r.Report.Claims.Count == 0))
+            return;
+        html.Append("<section><h2>What is claimed, beside what was measured</h2><div class=\"wide\"><table><thead><tr><th>Run</th>")
+            .Append("<th>Metric</th><th>Claimed</th><th>Source</th><th>Measured</th><th>95 % interval</th><th>n</th></tr></thead><tbody>");
+        foreach (var (name, report) in runs)
+        {
+            foreach (var claim in report.Claims)
+            {
+                var metric = report.Metrics.GetValueOrDefault(claim.Metric);
+                Row(html, name, claim.Metric, claim.Claimed, claim.Source ?? "", metric is null ? "not measured" : HtmlReport.Value(metric),
+                    metric?.Ci95 is null ? "none" : HtmlReport.Interval(metric),
+                    metric?.N?.ToString(CultureInfo.InvariantCulture) ?? "");
+            }
+        }
+        html.Append("</tbody></table></div></section>");
+    }
+
+    private static void Row(StringBuilder html, params ReadOnlySpan<string> cells)
+    {
+        html.Append("<tr>");
+        foreach (var cell in cells)
+            html.Append("<td>").Append(SvgPlot.Html(cell)).Append("</td>");
+        html.Append("</tr>");
     }
 
     private static void Whiskers(StringBuilder html, string metric, (string Name, ProbeReport Report)[] runs)
@@ -75,12 +107,12 @@ public sealed class Comparison
         }
         var high = measured.Max(r => Math.Max(r.Metric!.Value!.Value, r.Metric.Ci95?[1] ?? 0)) * 1.1;
         var low = Math.Min(0, measured.Min(r => Math.Min(r.Metric!.Value!.Value, r.Metric.Ci95?[0] ?? 0)));
-        var plot = new SvgPlot(metric, measured[0].Metric!.Unit, "", (low, Math.Max(high, low + 1e-6)), (0, rows.Length + 1),
+        var plot = new SvgPlot(metric, measured[0].Metric!.Unit, "run", (low, Math.Max(high, low + 1e-6)), (0, rows.Length + 1),
             height: 90 + 34 * rows.Length);
         for (var k = 0; k < rows.Length; k++)
         {
             if (rows[k].Metric?.Value is { } value)
-                plot.Whisker(rows.Length - k, rows[k].Metric!.Ci95?[0] ?? value, value, rows[k].Metric!.Ci95?[1] ?? value, SvgPlot.Blue);
+                plot.Whisker(k + 1, rows[k].Metric!.Ci95?[0] ?? value, value, rows[k].Metric!.Ci95?[1] ?? value, SvgPlot.Blue);
         }
         html.Append(plot.End()).Append("<ol>");
         foreach (var (name, m) in rows)

@@ -3,10 +3,10 @@ namespace TrueLive.Probe.Reports;
 /// <summary>The look of all pages of the probe: one column, light or dark as the reader's system is, plain in print.</summary>
 internal static class HtmlStyle
 {
-    /// <summary>Head of a page up to the body.</summary>
-    public static string Head(string title) =>
+    /// <summary>Head of a page up to the body; <paramref name="meta"/> is HTML.</summary>
+    public static string Head(string title, string meta = "") =>
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" " +
-            $"content=\"width=device-width,initial-scale=1\"><title>{SvgPlot.Html(title)}</title><style>{Css}</style></head><body><main>";
+            $"content=\"width=device-width,initial-scale=1\">{meta}<title>{SvgPlot.Html(title)}</title><style>{Css}</style></head><body><main>";
 
     private const string Css = """
         :root{color-scheme:light dark;--paper:#fbfaf8;--card:#fff;--ink:#1c1c1e;--soft:#5d5d63;--line:#e3e1dc;--blue:#1f5fa8;--orange:#c75b12;--grey:#9a9a9a;--green:#2f7d4f;--red:#a02318;--amber:#8a5a00}
@@ -26,6 +26,7 @@ internal static class HtmlStyle
         .plot{width:100%;height:auto;display:block}.plot text{font:12px system-ui,sans-serif;fill:var(--soft)}.plot .grid{stroke:var(--line)}.plot .frame{fill:none;stroke:var(--grey)}
         .pairs{display:grid;grid-template-columns:repeat(auto-fill,minmax(270px,1fr));gap:14px}.pairs figure{margin:0}.pairs img{width:calc(50% - 2px);display:inline-block;border-radius:4px;image-rendering:auto}.pairs img+img{margin-left:4px}figcaption{font-size:.8rem;color:var(--soft)}
         code{font-size:.88em;overflow-wrap:anywhere}details summary{cursor:pointer;font-weight:650}
+        @page{size:A4;margin:14mm}
         @media print{main{padding:0;max-width:none}section,.card{break-inside:avoid;border-color:#ccc}body{font-size:11pt}details:not([open])>*{display:block}}
         """;
 }

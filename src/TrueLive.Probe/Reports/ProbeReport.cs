@@ -145,6 +145,9 @@ public sealed record RunSection
     /// <summary>The look of a glance that decided, from 1; null for a run of phases.</summary>
     public int? Look { get; init; }
 
+    /// <summary>Size of the picture that was sent, as 640x360; null where it is not known.</summary>
+    public string? Size { get; init; }
+
     /// <summary>Strength of the codes.</summary>
     public double Amplitude { get; init; } = 1;
 }

@@ -20,6 +20,7 @@ public sealed partial class HouseTests
         ["TrueLive.WebRtc"] = ["TrueLive.Core", "BouncyCastle.Cryptography"],
         ["TrueLive.Clips"] = ["TrueLive.Core", "Microsoft.Data.Sqlite", "Npgsql"],
         ["TrueLive.Probe"] = ["TrueLive.Core", "TrueLive.Media", "TrueLive.WebRtc", "System.Numerics.Tensors", "YamlDotNet"],
+        ["TrueLive.Watch"] = ["TrueLive.Probe", "Microsoft.Data.Sqlite", "Npgsql"],
         ["TrueLive.Server"] =
         [
             "TrueLive.Core", "TrueLive.Media", "TrueLive.Models", "TrueLive.WebRtc", "TrueLive.Clips",
@@ -33,7 +34,10 @@ public sealed partial class HouseTests
             "Microsoft.Orleans.Clustering.AdoNet", "Microsoft.Orleans.Clustering.Redis", "Npgsql", "StackExchange.Redis",
             "Yarp.ReverseProxy",
         ],
-        ["TrueLive.Cli"] = ["TrueLive.Hub", "TrueLive.Server", "TrueLive.Fleet", "TrueLive.Probe", "System.CommandLine", "Spectre.Console"],
+        ["TrueLive.Cli"] =
+        [
+            "TrueLive.Hub", "TrueLive.Server", "TrueLive.Fleet", "TrueLive.Probe", "TrueLive.Watch", "System.CommandLine", "Spectre.Console",
+        ],
     };
 
     [Fact]

@@ -143,6 +143,37 @@ public sealed class ReportTests(WrittenRun run) : IClassFixture<WrittenRun>
     }
 
     [Fact]
+    public void Runs_of_another_size_method_or_version_are_not_ranked_and_the_page_says_which_run_has_which()
+    {
+        var other = run.Report with
+        { Run = run.Report.Run with { Size = "1280x720", Configuration = "truelive-probe/9 x", Version = "9.0" } };
+        var page = Comparison.Of([("<vendor a>", run.Report), ("b", run.Report), ("c", other)]).Page();
+        Assert.Contains("The size of the picture differs: an unknown size (&lt;vendor a&gt;, b); 1280x720 (c).", page,
+            StringComparison.Ordinal);
+        Assert.Contains("The method differs: ", page, StringComparison.Ordinal);
+        Assert.Contains("The program&#39;s version differs: ", page, StringComparison.Ordinal);
+        // A new build of the same version measures in the same way.
+        var built = run.Report with { Run = run.Report.Run with { Version = run.Report.Run.Version.Split('+')[0] + "+another" } };
+        Assert.Empty(Comparison.Of([("a", run.Report), ("b", built)]).Obstacles);
+    }
+
+    [Fact]
+    public void Claims_stand_beside_what_was_measured_with_tier_and_nature_on_a_page_that_can_be_printed()
+    {
+        var claims = run.Report with { Claims = [new ClaimRow("delay.D50", "=under 40 ms <b>", "a.test", 1, "ms")] };
+        var page = Comparison.Of([("a", run.Report), ("b", claims)]).Page();
+        Assert.Contains("<td>b</td><td>delay.D50</td><td>=under 40 ms &lt;b&gt;</td><td>a.test</td><td>", page, StringComparison.Ordinal);
+        Assert.Contains($"<td>{run.Report.Verdict.Tier}</td><td>{run.Report.Verdict.Nature ?? "not judged"}</td>", page,
+            StringComparison.Ordinal);
+        // The numbers at the axis are those of the list: the first run lies below the second.
+        var heights = System.Text.RegularExpressions.Regex.Matches(page, "<circle[^>]* cy=\"([0-9.]+)\"").Take(2)
+            .Select(m => double.Parse(m.Groups[1].Value, System.Globalization.CultureInfo.InvariantCulture)).ToArray();
+        Assert.True(heights[0] > heights[1]);
+        Assert.Contains("@page{size:A4", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("<script", page, StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
     public void A_damaged_observation_is_refused_and_costs_no_memory()
     {
         var bytes = File.ReadAllBytes(Path.Combine(run.Folder, "observation.bin"));

@@ -1,0 +1,40 @@
+using TrueLive.Core.Frames;
+using TrueLive.Probe.Targets;
+
+namespace TrueLive.Watch;
+
+/// <summary>A target whose start-up is timed: from opening the connection until it takes pictures.</summary>
+public sealed class TimedTarget(IProbeTarget target, TimeProvider time) : IProbeTarget
+{
+    /// <summary>Seconds that connecting took; null until it has.</summary>
+    public double? StartUp { get; private set; }
+
+    /// <inheritdoc/>
+    public string Description => target.Description;
+
+    /// <inheritdoc/>
+    public bool TakesPrompts => target.TakesPrompts;
+
+    /// <inheritdoc/>
+    public string? EndedBecause => target.EndedBecause;
+
+    /// <inheritdoc/>
+    public async Task ConnectAsync(StimulusFormat format, CancellationToken cancel)
+    {
+        var began = time.GetTimestamp();
+        await target.ConnectAsync(format, cancel).ConfigureAwait(false);
+        StartUp = Math.Round(time.GetElapsedTime(began).TotalSeconds, 3);
+    }
+
+    /// <inheritdoc/>
+    public ValueTask<bool> SendAsync(VideoFrame frame, CancellationToken cancel) => target.SendAsync(frame, cancel);
+
+    /// <inheritdoc/>
+    public ValueTask<(VideoFrame Frame, long Presented)?> ReceiveAsync(CancellationToken cancel) => target.ReceiveAsync(cancel);
+
+    /// <inheritdoc/>
+    public Task PromptAsync(string prompt, CancellationToken cancel) => target.PromptAsync(prompt, cancel);
+
+    /// <summary>Does nothing: the target belongs to whoever opened it.</summary>
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}
