@@ -10,14 +10,9 @@ namespace TrueLive.Models.Masks;
 public sealed class MaskedModel : IVideoModel
 {
     private readonly TimeProvider _time;
-    private ModelInfo _declared;
-    private ModelInfo _info;
+    private volatile Described _described;
 
-    private MaskedModel(IVideoModel model, TimeProvider time)
-    {
-        (Model, _time, _declared) = (model, time, model.Info);
-        _info = Describe(_declared);
-    }
+    private MaskedModel(IVideoModel model, TimeProvider time) => (Model, _time, _described) = (model, time, new Described(model.Info));
 
     /// <summary>The model without the mask.</summary>
     public IVideoModel Model { get; }
@@ -27,13 +22,11 @@ public sealed class MaskedModel : IVideoModel
     {
         get
         {
-            // A model may learn more about itself when it is loaded.
-            if (!ReferenceEquals(Model.Info, _declared))
-            {
-                _declared = Model.Info;
-                _info = Describe(_declared);
-            }
-            return _info;
+            // A model may learn more about itself when it is loaded; other threads then see all of it, or nothing yet.
+            var (described, declared) = (_described, Model.Info);
+            if (!ReferenceEquals(described.Declared, declared))
+                _described = described = new Described(declared);
+            return described.Info;
         }
     }
 
@@ -70,5 +63,10 @@ public sealed class MaskedModel : IVideoModel
     /// <inheritdoc/>
     public void Dispose() => Model.Dispose();
 
-    private static ModelInfo Describe(ModelInfo info) => info with { Parameters = [.. info.Parameters, .. KeepMask.Parameters] };
+    private sealed class Described(ModelInfo declared)
+    {
+        public ModelInfo Declared => declared;
+
+        public ModelInfo Info { get; } = declared with { Parameters = [.. declared.Parameters, .. KeepMask.Parameters] };
+    }
 }
