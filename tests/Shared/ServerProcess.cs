@@ -140,7 +140,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     private void TellOwnEnd()
     {
         if (!_ended && _process.HasExited)
-            TestContext.Current.TestOutputHelper?.WriteLine($"The server ended by itself with exit code {_process.ExitCode}:\n{Log}");
+            Console.Error.WriteLine($"The server ended by itself with exit code {_process.ExitCode}:\n{Log}");
     }
 
     private void Heard(string? line)
