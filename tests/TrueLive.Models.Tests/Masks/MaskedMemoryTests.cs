@@ -57,7 +57,8 @@ public sealed class MaskedMemoryTests
     public void Wherever_the_memory_is_copied_the_frames_are_those_of_a_session_that_was_not_stopped(int takes, int lag)
     {
         using var masked = MaskedModel.Of(new HoldingModel(_pool, new Chunk(takes, takes, lag)), TimeProvider.System);
-        var (hidden, open, kept) = (Prompt(masked, 1, "person", "blur"), Prompt(masked, 2, null, null), Prompt(masked, 3, "background", null));
+        var (hidden, open) = (Prompt(masked, 1, "person", "blur"), Prompt(masked, 2, null, null));
+        var kept = Prompt(masked, 3, "background", null);
         Prompt[] prompts = [hidden, hidden, open, open, kept];
         var whole = new List<byte[]>();
         var saved = new List<(ModelState Memory, int Made)>();
@@ -170,7 +171,8 @@ public sealed class MaskedMemoryTests
         var whole = session.Capture();
         var length = whole.Bytes.Length;
         Gen.Int[1, length - 1].Sample(kept =>
-            Assert.Throws<ArgumentException>(() => session.Restore(whole with { Bytes = whole.Bytes[(length - kept)..] })), iter: 50, threads: 1);
+            Assert.Throws<ArgumentException>(() => session.Restore(whole with { Bytes = whole.Bytes[(length - kept)..] })),
+            iter: 50, threads: 1);
         // Numbers stand at its end, and where the frames begin, behind the last mask.
         var begins = length - 8 - MemoryMarshal.Read<int>(whole.Bytes.Span[^8..]);
         Gen.OneOf(Gen.Int[begins, begins + 48], Gen.Int[length - 12, length - 1]).Select(Gen.Byte).Sample((at, value) =>
