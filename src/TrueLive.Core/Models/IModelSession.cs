@@ -50,6 +50,7 @@ public interface IModelSession : IDisposable
     /// What is shown of an input of the session's size that is passed through while the model is away, as the mask of the prompt asks; null
     /// for the input itself. The caller disposes it.
     /// </summary>
+    /// <exception cref="ModelStepException">The mask failed: the frame is not to be shown.</exception>
     MadeFrame? Cover(VideoFrame input, Prompt prompt) => null;
 
     /// <summary>Continues from a copy. </summary>

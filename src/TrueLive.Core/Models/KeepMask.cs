@@ -83,13 +83,17 @@ public readonly record struct KeepMask(MaskArea On, MaskRest Rest)
         new(RestId, "Elsewhere", ParameterKind.Choice) { Default = AsPrompt, Choices = Choices<MaskRest>() },
     ];
 
-    /// <summary>The mask that a prompt asks for. Where only what is shown elsewhere is set, the look is on the person.</summary>
+    /// <summary>
+    /// The mask that a prompt asks for. What the words say counts where it goes with what is set. Where only what is shown elsewhere is
+    /// set, the look is on the person.
+    /// </summary>
     public static KeepMask Of(Prompt prompt)
     {
-        var said = prompt.Reading.Mask;
-        MaskRest? rest = Parse<MaskRest>(prompt.Values.Text(RestId)) ?? said?.Rest;
-        var on = Parse<MaskArea>(prompt.Values.Text(OnId)) ?? said?.On ?? (rest is null ? MaskArea.Everything : MaskArea.Person);
-        return on == MaskArea.Everything ? default : new(on, rest ?? MaskRest.Camera);
+        var (on, rest) = (Parse<MaskArea>(prompt.Values.Text(OnId)), Parse<MaskRest>(prompt.Values.Text(RestId)));
+        if (prompt.Reading.Mask is { } said && (on is null || on == said.On) && !(rest is not null && said.IsEmpty))
+            (on, rest) = (said.On, rest ?? said.Rest);
+        on ??= rest is null ? MaskArea.Everything : MaskArea.Person;
+        return on == MaskArea.Everything ? default : new(on.Value, rest ?? MaskRest.Camera);
     }
 
     /// <summary>A member as parameters, messages and traces name it.</summary>

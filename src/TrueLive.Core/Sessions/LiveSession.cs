@@ -194,8 +194,12 @@ public sealed partial class LiveSession : IDisposable
                     if (away.ForGood)
                         return new SessionEnd(EndCause.StepServer, away) { Because = away.Message };
                     _away = away.Message;
-                    made[0] = PassThrough(input, memory, settings.Prompt);
-                    count = 1;
+                    if (PassThrough(input, memory, settings.Prompt) is not { } passed)
+                    {
+                        _counters.Dropped(DropReason.StepFailed);
+                        continue;
+                    }
+                    (made[0], count) = (passed, 1);
                 }
                 catch (ModelStepException) when (++failures < _options.StepFailureLimit)
                 {
@@ -276,11 +280,21 @@ public sealed partial class LiveSession : IDisposable
     }
 
     // The input at the model's size, with what a mask hides hidden. Its ticket names no model and the revision shown last, so that waiting
-    // commands are not answered by it.
-    private MadeFrame PassThrough(VideoFrame input, IModelSession memory, Prompt prompt)
+    // commands are not answered by it. Null where the mask fails.
+    private MadeFrame? PassThrough(VideoFrame input, IModelSession memory, Prompt prompt)
     {
         var shown = Scaled(input, memory);
-        if (memory.Cover(shown.Frame, prompt) is not { } covered)
+        MadeFrame? cover;
+        try
+        {
+            cover = memory.Cover(shown.Frame, prompt);
+        }
+        catch (ModelStepException)
+        {
+            shown.Frame.Dispose();
+            return null;
+        }
+        if (cover is not { } covered)
             return shown;
         shown.Frame.Dispose();
         return shown with { Frame = covered.Frame, Ticket = shown.Ticket with { Mask = covered.Ticket.Mask } };

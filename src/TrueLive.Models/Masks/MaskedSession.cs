@@ -1,24 +1,24 @@
-using System.Buffers.Binary;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 
 namespace TrueLive.Models.Masks;
 
 /// <summary>One stream of a <see cref="MaskedModel"/>: the model's own session, and the mask on what it hands out.</summary>
-internal sealed class MaskedSession(MaskedModel owner, IModelSession session, TimeProvider time) : IModelSession
+internal sealed partial class MaskedSession(MaskedModel owner, IModelSession session, TimeProvider time) : IModelSession
 {
-    // Ends a memory that holds that of the mask as well.
-    private const uint Mark = 0x314b534d;
+    private const int MaxTaken = 2 * Chunk.MaxFrames;
 
     private static readonly FramePool Outputs = new("masked output", 32);
 
     private readonly FramePool _fitted = new("mask input", 4);
-    private readonly List<Taken> _taken = [];
-    private readonly bool _holds = owner.Info.Chunk is { Held: > 0 } or { Gives: > 1 };
-    private Wish _wish = new(Prompt.None, Prompt.None, default);
+    private readonly List<TakenFrame> _taken = [];
+    private readonly Chunk _chunk = owner.Model.Info.Chunk;
+    private readonly bool _holds = owner.Model.Info.Chunk is { Held: > 0 } or { Gives: > 1 };
+    private MaskWish _wish = MaskWish.None;
     private FrameScaler? _scaler;
     private PersonMask? _persons;
     private MaskBlend? _blend;
+    private long _spent;
 
     public int Width => session.Width;
 
@@ -32,7 +32,8 @@ internal sealed class MaskedSession(MaskedModel owner, IModelSession session, Ti
             _persons?.Forget();
             return session.Step(input, wish.Inner, made);
         }
-        var taken = Take(input, wish);
+        _spent = 0;
+        var taken = Take(input, wish, steadied: true);
         int count;
         try
         {
@@ -40,10 +41,12 @@ internal sealed class MaskedSession(MaskedModel owner, IModelSession session, Ti
         }
         catch
         {
-            _taken.Remove(taken);
             taken.Dispose();
             throw;
         }
+        if (_taken.Count >= MaxTaken)
+            Drop(1);
+        _taken.Add(taken);
         if (taken.Mask is null)
             _persons?.Forget();
         else
@@ -51,15 +54,20 @@ internal sealed class MaskedSession(MaskedModel owner, IModelSession session, Ti
         return Finish(made[..count]);
     }
 
-    public int Flush(Span<MadeFrame> made) => Finish(made[..session.Flush(made)]);
+    public int Flush(Span<MadeFrame> made)
+    {
+        _spent = 0;
+        return Finish(made[..session.Flush(made)]);
+    }
 
     public MadeFrame? Cover(VideoFrame input, Prompt prompt)
     {
         var wish = WishOf(prompt);
         if (wish.Keep.IsEmpty || wish.Keep.Rest == MaskRest.Camera)
             return null;
-        using var taken = Look(input, wish, steadied: false);
-        return Blend(new MadeFrame(input, input.Ticket), taken, wish);
+        _spent = 0;
+        using var taken = Take(input, wish, steadied: false);
+        return Timed(Blend(new MadeFrame(input, input.Ticket), taken, wish));
     }
 
     public void Reset()
@@ -67,34 +75,6 @@ internal sealed class MaskedSession(MaskedModel owner, IModelSession session, Ti
         Drop(_taken.Count);
         _persons?.Forget();
         session.Reset();
-    }
-
-    public ModelState Capture()
-    {
-        var state = session.Capture();
-        if (_persons is not { Follows: true })
-            return state;
-        var bytes = new byte[state.Bytes.Length + _persons.SavedLength + sizeof(uint)];
-        state.Bytes.CopyTo(bytes);
-        _persons.Save(bytes.AsSpan(state.Bytes.Length, _persons.SavedLength));
-        BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(bytes.Length - sizeof(uint)), Mark);
-        return state with { Bytes = bytes };
-    }
-
-    public void Restore(ModelState state)
-    {
-        var marked = state.Bytes.Length >= sizeof(uint)
-            && BinaryPrimitives.ReadUInt32LittleEndian(state.Bytes.Span[^sizeof(uint)..]) == Mark;
-        var own = marked ? state.Bytes.Length - Persons.SavedLength - sizeof(uint) : state.Bytes.Length;
-        if (own < 0)
-            throw new ArgumentException($"The memory has {state.Bytes.Length} bytes, too few for that of a mask.");
-        // The model refuses what is not a memory of its own, and one of another size.
-        session.Restore(marked ? state with { Bytes = state.Bytes[..own] } : state);
-        Drop(_taken.Count);
-        if (marked)
-            Persons.Recall(state.Bytes.Span[own..^sizeof(uint)]);
-        else
-            _persons?.Forget();
     }
 
     public void Dispose()
@@ -107,7 +87,7 @@ internal sealed class MaskedSession(MaskedModel owner, IModelSession session, Ti
     private PersonMask Persons => _persons ??= new PersonMask(Width, Height);
 
     // Models compare prompts by reference, so one prompt stays one.
-    private Wish WishOf(Prompt prompt)
+    private MaskWish WishOf(Prompt prompt)
     {
         if (!ReferenceEquals(prompt, _wish.Prompt))
         {
@@ -117,24 +97,18 @@ internal sealed class MaskedSession(MaskedModel owner, IModelSession session, Ti
         return _wish;
     }
 
-    private Taken Take(VideoFrame input, Wish wish)
-    {
-        if (_taken.Count >= 2 * Chunk.MaxFrames)
-            Drop(1);
-        var taken = wish.Keep.IsEmpty ? new Taken(input.Ticket.SourceSequence, wish, null, null, 0, 0)
-            : Look(input, wish, steadied: true);
-        _taken.Add(taken);
-        return taken;
-    }
-
-    private Taken Look(VideoFrame input, Wish wish, bool steadied)
+    // The camera is kept without a mask as well: the picture of a frame that is held may be made under a later prompt, which has one.
+    private TakenFrame Take(VideoFrame input, MaskWish wish, bool steadied)
     {
         var began = time.GetTimestamp();
         var camera = Fit(input);
+        if (wish.Keep.IsEmpty)
+            return new TakenFrame(input.Ticket.SourceSequence, wish, camera, null, 0);
         try
         {
             var mask = Persons.Of(camera, steadied, out var share);
-            return new Taken(input.Ticket.SourceSequence, wish, camera, mask, share, time.GetTimestamp() - began);
+            _spent += time.GetTimestamp() - began;
+            return new TakenFrame(input.Ticket.SourceSequence, wish, camera, mask, share);
         }
         catch
         {
@@ -156,32 +130,45 @@ internal sealed class MaskedSession(MaskedModel owner, IModelSession session, Ti
 
     private int Finish(Span<MadeFrame> made)
     {
-        for (var i = 0; i < made.Length; i++)
+        try
         {
-            var ticket = made[i].Ticket;
-            while (_taken.Count > 0 && _taken[0].Source < ticket.SourceSequence)
-                Drop(1);
-            var wish = WishOfRevision(ticket.PromptRevision);
-            if (wish.Keep.IsEmpty)
-                continue;
-            using var look = made[i].Frame;
-            if (_taken.Count > 0 && _taken[0] is { Mask: not null } taken && taken.Source == ticket.SourceSequence)
-            {
-                made[i] = Blend(made[i], taken, wish);
-                continue;
-            }
-            // It was inside the model when its memory was copied, or came in before there was a mask: nothing is known but what was made of
-            // it.
-            using var late = Look(look, wish, steadied: false);
-            made[i] = Blend(made[i], late, wish);
+            foreach (ref var one in made)
+                one = Masked(one);
         }
+        catch
+        {
+            // Nothing is handed out.
+            foreach (var one in made)
+                one.Frame.Dispose();
+            throw;
+        }
+        foreach (ref var one in made)
+            one = Timed(one);
         if (!_holds)
             Drop(_taken.Count);
         return made.Length;
     }
 
+    // Takes over the picture, unless it throws.
+    private MadeFrame Masked(MadeFrame look)
+    {
+        var wish = WishOfRevision(look.Ticket.PromptRevision);
+        var at = _taken.Count - 1;
+        while (at >= 0 && _taken[at].Source != look.Ticket.SourceSequence)
+            at--;
+        var masked = look;
+        if (!wish.Keep.IsEmpty)
+        {
+            masked = Blend(look, at < 0 ? null : _taken[at], wish);
+            look.Frame.Dispose();
+        }
+        // A model that makes more frames than it takes may make another one of the same.
+        Drop(_chunk.Gives > _chunk.Takes ? Math.Max(at, 0) : at + 1);
+        return masked;
+    }
+
     // A picture may be made under a prompt that came after its frame.
-    private Wish WishOfRevision(long revision)
+    private MaskWish WishOfRevision(long revision)
     {
         foreach (var one in _taken)
         {
@@ -191,40 +178,31 @@ internal sealed class MaskedSession(MaskedModel owner, IModelSession session, Ti
         return _wish;
     }
 
-    private MadeFrame Blend(MadeFrame look, Taken taken, Wish wish)
+    // Of a frame that was inside the model when a memory was copied without it, nothing is known but what was made of it.
+    private MadeFrame Blend(MadeFrame look, TakenFrame? taken, MaskWish wish)
     {
         var began = time.GetTimestamp();
+        var (camera, share) = (taken?.Camera ?? look.Frame, taken?.Share ?? 0);
+        using var mask = taken?.Mask?.Retain() ?? Persons.Of(camera, steadied: false, out share);
         var output = Outputs.Rent(Width, Height);
-        (_blend ??= new MaskBlend(Width, Height)).Apply(look.Frame, taken.Camera!, taken.Mask!, wish.Keep, output);
+        (_blend ??= new MaskBlend(Width, Height)).Apply(look.Frame, camera, mask, wish.Keep, output);
+        _spent += time.GetTimestamp() - began;
         return new MadeFrame(output, look.Ticket with
         {
             Origin = look.Ticket.Origin == FrameOrigin.PassedThrough ? FrameOrigin.Generated : look.Ticket.Origin,
-            Mask = new FrameMask(wish.On, wish.Rest, taken.Share, taken.Ticks + time.GetTimestamp() - began),
+            Mask = new FrameMask(wish.On, wish.Rest, share, 0),
         });
     }
+
+    // The time of a step is that of all its frames, and the mask's is a part of it.
+    private MadeFrame Timed(MadeFrame made) => made.Ticket.Mask is { } mask
+        ? made with { Ticket = made.Ticket with { Mask = mask with { Ticks = _spent } } }
+        : made;
 
     private void Drop(int count)
     {
         for (var i = 0; i < count; i++)
             _taken[i].Dispose();
         _taken.RemoveRange(0, count);
-    }
-
-    /// <summary>A prompt, the same without what is the mask's, and its mask.</summary>
-    private sealed record Wish(Prompt Prompt, Prompt Inner, KeepMask Keep)
-    {
-        public string On { get; } = KeepMask.Name(Keep.On);
-
-        public string Rest { get; } = KeepMask.Name(Keep.Rest);
-    }
-
-    /// <summary>An input whose picture is not out yet: at the session's size, with its mask; without both where none is in force.</summary>
-    private sealed record Taken(long Source, Wish Wish, VideoFrame? Camera, VideoFrame? Mask, float Share, long Ticks) : IDisposable
-    {
-        public void Dispose()
-        {
-            Camera?.Dispose();
-            Mask?.Dispose();
-        }
     }
 }

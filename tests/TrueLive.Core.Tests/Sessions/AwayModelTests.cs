@@ -75,6 +75,24 @@ public sealed class AwayModelTests : IDisposable
     }
 
     [Fact]
+    public async Task A_frame_whose_mask_fails_is_not_passed_through_and_the_session_goes_on()
+    {
+        var run = _session.RunAsync(_source, _sink, TestContext.Current.CancellationToken);
+        (_model.Fails, _model.Covers) = (new ModelAwayException("It is away.", forGood: false), 7);
+        _model.CoverFails = new ModelStepException("The mask failed.");
+        _source.Feed(77);
+        await _model.Entered.WaitAsync(TestContext.Current.CancellationToken);
+        while (_session.Stats.StepFailed == 0 && !run.IsCompleted)
+            await Task.Yield();
+        _model.CoverFails = null;
+        _source.Feed(78);
+        Assert.Equal((FrameOrigin.PassedThrough, 7), Shown(await _sink.NextAsync()));
+        Assert.Equal((1, 1), (_session.Stats.Sent, _session.Stats.StepFailed));
+        _source.End();
+        Assert.Equal(EndCause.ReceiveClient, (await run).Cause);
+    }
+
+    [Fact]
     public async Task Frames_of_another_size_are_passed_through_at_the_size_of_the_model()
     {
         var run = _session.RunAsync(_source, _sink, TestContext.Current.CancellationToken);

@@ -20,6 +20,8 @@ internal sealed class CountingModel(FramePool pool, string id = "counting") : IV
     /// <summary>Luma of what is shown of a frame that is passed through; null for the frame itself.</summary>
     public byte? Covers { get; set; }
 
+    public Exception? CoverFails { get; set; }
+
     public Exception? CaptureFails { get; set; }
 
     /// <summary>Whether every second picture is marked as a repeat.</summary>
@@ -64,6 +66,8 @@ internal sealed class CountingModel(FramePool pool, string id = "counting") : IV
 
         public MadeFrame? Cover(VideoFrame input, Prompt prompt)
         {
+            if (owner.CoverFails is { } error)
+                throw error;
             if (owner.Covers is not { } luma)
                 return null;
             var output = owner.Pool.Rent(width, height);
