@@ -25,6 +25,9 @@ public sealed class AlertDelivery(
     // After this long delivery goes on when something else failed, such as reading the history.
     private static readonly TimeSpan AwayPause = TimeSpan.FromMinutes(1);
 
+    // What became of a post that the history has not taken yet: nothing else is posted before, or a full disk would repeat the message.
+    private WatchAlert? _outcome;
+
     private readonly Channel<bool> _wake =
         Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
@@ -43,6 +46,7 @@ public sealed class AlertDelivery(
             try
             {
                 var pause = TimeSpan.Zero;
+                await KeepAsync().ConfigureAwait(false);
                 if (await history.WaitingAsync(series, stop).ConfigureAwait(false) is { } alert)
                     pause = await TryAsync(alert, stop).ConfigureAwait(false);
                 else if (rest)
@@ -70,19 +74,34 @@ public sealed class AlertDelivery(
     {
         var why = await PostAsync(alert, stop).ConfigureAwait(false);
         var tries = alert.Tries + (why is null ? 0 : 1);
-        await history.KeepAsync(alert with
+        _outcome = alert with
         {
             Tries = tries,
             State = why is null ? "delivered" : tries >= MostTries ? "given_up" : "waiting",
             Error = why,
-        }, CancellationToken.None).ConfigureAwait(false);
-        await changed(CancellationToken.None).ConfigureAwait(false);
+        };
+        await KeepAsync().ConfigureAwait(false);
+        try
+        {
+            await changed(CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception error)
+        {
+            say($"The page could not be written: {error.Message}");
+        }
         if (why is null)
             return TimeSpan.Zero;
         var pause = tries >= MostTries ? TimeSpan.Zero : Pause(tries);
         say($"The webhook did not take the message about run {alert.Number}: {why}. " +
             (tries >= MostTries ? "It is given up." : $"It is tried again in {pause.TotalSeconds:0} s."));
         return pause;
+    }
+
+    private async Task KeepAsync()
+    {
+        if (_outcome is { } outcome)
+            await history.KeepAsync(outcome, CancellationToken.None).ConfigureAwait(false);
+        _outcome = null;
     }
 
     private async Task<string?> PostAsync(WatchAlert alert, CancellationToken stop)

@@ -193,7 +193,8 @@ public sealed class Watcher(WatchOptions options, WatchHistory history, AlertDel
                 .ConfigureAwait(false);
             await WatchPage.WriteAsync(history, options.Folder, time.GetUtcNow(), CancellationToken.None).ConfigureAwait(false);
         }
-        catch (Exception error) when (error is DbException or IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is DbException or IOException or UnauthorizedAccessException or SocketException
+            or TimeoutException)
         {
             if (!_told)
                 say($"{(_unkept.Count > 0 ? $"The history cannot be written, {_unkept.Count} runs wait in memory" :

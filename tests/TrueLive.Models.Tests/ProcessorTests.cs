@@ -24,9 +24,9 @@ public sealed class ProcessorTests
 
     // Without 512-bit vectors the kernels use 256 bits; without those or fused multiply-add the runtime computes the convolutions.
     [Theory]
-    [InlineData(No512, Traits = ["Run", "full"])]
+    [InlineData(No512)]
     [InlineData(No256)]
-    [Trait("Run", "long")]
+    [Trait("Run", "full")]
     public async Task The_network_gives_the_same_pictures_on_a_processor_with_less(string missing)
     {
         var start = new ProcessStartInfo(Environment.ProcessPath!) { RedirectStandardOutput = true, Environment = { [missing] = "0" } };

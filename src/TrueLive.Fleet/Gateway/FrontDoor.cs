@@ -118,8 +118,11 @@ internal sealed class FrontDoor(IHttpForwarder forwarder, SessionPlaces places, 
         var error = await forwarder.SendAsync(http, worker.Address, route.Invoker, Settings,
             new TicketTransformer(TicketFor(http.Request, worker, session, owner), span), over.Token).ConfigureAwait(false);
         if (error != ForwarderError.None && !http.Response.HasStarted && !http.RequestAborted.IsCancellationRequested)
+        {
+            span.Fail("The machine that has this does not answer.");
             await RefuseAsync(http, "The machine that has this does not answer. Try again in a second: if it is lost, another one goes on.")
                 .ConfigureAwait(false);
+        }
         return http.Response.StatusCode < 400;
     }
 

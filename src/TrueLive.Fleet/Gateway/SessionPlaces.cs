@@ -31,10 +31,18 @@ internal sealed class SessionPlaces(IGrainFactory grains, PlacementTimes times, 
         var session = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(12));
         using var span = SessionTrace.Part("placement");
         var began = time.GetTimestamp();
-        var worker = await TakeAsync(session, ask, except => Fleet.PlaceAsync(session, ask, except, claim)).ConfigureAwait(false);
-        times.Placed(time.GetElapsedTime(began));
-        span?.SetTag("truelive.session", session).SetTag("truelive.worker", worker.Name);
-        return (worker, session);
+        try
+        {
+            var worker = await TakeAsync(session, ask, except => Fleet.PlaceAsync(session, ask, except, claim)).ConfigureAwait(false);
+            times.Placed(time.GetElapsedTime(began));
+            span?.SetTag("truelive.session", session).SetTag("truelive.worker", worker.Name);
+            return (worker, session);
+        }
+        catch (RequestRefusedException refused)
+        {
+            span.Fail(refused.Message);
+            throw;
+        }
     }
 
     /// <summary>The worker that has a session, or that goes on with it; null where there is no such session.</summary>

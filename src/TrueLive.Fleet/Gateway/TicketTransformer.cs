@@ -36,6 +36,8 @@ internal sealed class TicketTransformer(string ticket, Activity? span) : HttpTra
     {
         if (proxyResponse is not null)
         {
+            if ((int)proxyResponse.StatusCode >= 500)
+                span.Fail("The worker could not do it.");
             // What follows over a WebSocket is no part of the request.
             span?.SetTag("http.response.status_code", (int)proxyResponse.StatusCode).Dispose();
             foreach (var name in httpContext.Response.Headers.Keys)

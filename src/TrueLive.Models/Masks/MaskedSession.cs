@@ -10,7 +10,7 @@ internal sealed partial class MaskedSession(MaskedModel owner, IModelSession ses
 
     private static readonly FramePool Outputs = new("masked output", 32);
 
-    private readonly FramePool _fitted = new("mask input", 4);
+    private readonly FramePool _fitted = new("mask input", owner.Model.Info.Chunk.Held + 4);
     private readonly List<TakenFrame> _taken = [];
     private readonly Chunk _chunk = owner.Model.Info.Chunk;
     private readonly bool _holds = owner.Model.Info.Chunk is { Held: > 0 } or { Gives: > 1 };

@@ -1,4 +1,5 @@
 using System.Net.WebSockets;
+using System.Text;
 
 namespace TrueLive.Server.Access;
 
@@ -23,13 +24,16 @@ internal sealed class SocketReader(WebSocket socket, TimeProvider time)
         return await _pending.WaitAsync(cancel).ConfigureAwait(false);
     }
 
-    /// <summary>Says why, and reads on until the client has closed too, for two seconds at most; what it still sends is ignored.</summary>
+    /// <summary>
+    /// Says why, in as many words as a close frame holds, and reads on until the client has closed too, for two seconds at most; what it
+    /// still sends is ignored.
+    /// </summary>
     public async Task CloseAsync(WebSocketCloseStatus status, string why)
     {
         using var limit = new CancellationTokenSource(AnswerLimit, time);
         try
         {
-            await socket.CloseOutputAsync(status, why, limit.Token).ConfigureAwait(false);
+            await socket.CloseOutputAsync(status, Fitting(why), limit.Token).ConfigureAwait(false);
             if (_pending is { } begun)
                 await begun.WaitAsync(limit.Token).ConfigureAwait(false);
             for (var rest = new byte[4096]; socket.State == WebSocketState.CloseSent;)
@@ -38,5 +42,14 @@ internal sealed class SocketReader(WebSocket socket, TimeProvider time)
         catch (Exception gone) when (gone is WebSocketException or OperationCanceledException or IOException)
         {
         }
+    }
+
+    // 123 bytes (RFC 6455 section 5.5).
+    private static string Fitting(string why)
+    {
+        var length = why.Length;
+        while (Encoding.UTF8.GetByteCount(why.AsSpan(0, length)) > 123 || length > 0 && char.IsHighSurrogate(why[length - 1]))
+            length--;
+        return why[..length];
     }
 }

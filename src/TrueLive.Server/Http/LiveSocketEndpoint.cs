@@ -65,7 +65,7 @@ internal static class LiveSocketEndpoint
         await control.Finished.ConfigureAwait(false);
         socket.FinishTexts();
         await texts.ConfigureAwait(false);
-        await socket.CloseAsync(Reason(end)).ConfigureAwait(false);
+        await socket.CloseAsync(end.Words).ConfigureAwait(false);
         return Results.Empty;
     }
 
@@ -85,7 +85,4 @@ internal static class LiveSocketEndpoint
             // The session's own loop notices and reports why.
         }
     }
-
-    // A close frame holds 123 bytes of reason (RFC 6455 section 5.5).
-    private static string Reason(SessionEnd end) => end.Words.Length <= 120 ? end.Words : end.Words[..120];
 }

@@ -16,7 +16,8 @@ internal static class TraceExport
             return;
         services.AddOpenTelemetry().WithTracing(traces =>
         {
-            if (!IsSet("OTEL_SERVICE_NAME"))
+            if (!IsSet("OTEL_SERVICE_NAME") && Environment.GetEnvironmentVariable("OTEL_RESOURCE_ATTRIBUTES")?.Contains("service.name=",
+                StringComparison.Ordinal) != true)
                 traces.ConfigureResource(resource => resource.AddService(role));
             traces.AddSource(SessionTrace.SourceName).AddOtlpExporter();
         });

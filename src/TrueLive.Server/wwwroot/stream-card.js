@@ -20,6 +20,7 @@ export class StreamCard {
 
   constructor(id, title, changed) {
     this.#id = id;
+    this.title = title;
     this.#changed = changed;
     const session = `/v1/sessions/${id}`;
     this.box = h(
@@ -72,7 +73,11 @@ export class StreamCard {
   }
 
   async #add() {
+    const button = this.box.querySelector('button.primary');
+    if (button.disabled) return;
+    button.disabled = true;
     const done = await this.#do(() => post(`/v1/sessions/${this.#id}/outputs`, { target: this.#target.target(this.#id) }));
+    button.disabled = false;
     if (done) this.#ask();
   }
 

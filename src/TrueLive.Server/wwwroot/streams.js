@@ -19,6 +19,7 @@ class Streams {
   #lines = h('div', {});
   #fields = h('div.stream-fields', {});
   #problem = h('p.stream-problem', { role: 'alert' });
+  #trouble = h('p.stream-problem', { role: 'alert' });
 
   constructor(box, live) {
     this.#live = live;
@@ -33,6 +34,7 @@ class Streams {
         this.#problem,
         this.#lines,
       ),
+      this.#trouble,
       this.#list,
     );
     this.#list.append(this.#empty);
@@ -56,6 +58,15 @@ class Streams {
 
   // What is chosen on Live holds for a stream as well.
   async #begin() {
+    // A model may have to be loaded first, and a second press would begin a second stream.
+    const button = document.querySelector('.stream-in button.primary');
+    if (button.disabled) return;
+    Object.assign(button, { disabled: true, textContent: 'Beginning…' });
+    await this.#order();
+    Object.assign(button, { disabled: false, textContent: 'Begin' });
+  }
+
+  async #order() {
     const [model, size, prompt, strength] = ['model', 'size', 'prompt', 'strength'].map((id) => $(id).value);
     const wanted = { model, size, prompt, strength: Number(strength) };
     try {
@@ -85,11 +96,16 @@ class Streams {
         // Sessions that OBS or a page sends into get ways out as well.
         for (const session of sessions) if (!streams.some((s) => s.session.id === session.id)) streams.push({ session, outputs: [] });
         this.#show(streams, this.#live.transport?.session.session);
+        this.#tellTrouble('');
       } catch (error) {
-        say(error.message);
+        this.#tellTrouble(error.message);
       }
     }
     this.timer = setTimeout(() => this.#look(), 1000);
+  }
+
+  #tellTrouble(words) {
+    if (this.#trouble.textContent !== words) this.#trouble.textContent = words;
   }
 
   #show(streams, own) {
@@ -101,12 +117,13 @@ class Streams {
     this.#empty.hidden = streams.length > 0;
     for (const stream of streams) {
       const { id } = stream.session;
-      if (!this.#cards.has(id)) {
-        const card = new StreamCard(id, stream.source ? null : id === own ? 'This page’s session' : 'OBS, another page or a client', () =>
-          this.#look(),
-        );
+      const title = stream.source ? null : id === own ? 'This page’s session' : 'OBS, another page or a client';
+      // Whose it is may be known only after it is listed.
+      if (this.#cards.get(id)?.title !== title) {
+        const card = new StreamCard(id, title, () => this.#look());
+        if (this.#cards.has(id)) this.#cards.get(id).box.replaceWith(card.box);
+        else this.#list.append(card.box);
         this.#cards.set(id, card);
-        this.#list.append(card.box);
       }
       this.#cards.get(id).show(stream);
     }

@@ -54,6 +54,22 @@ public sealed class SocketReaderTests
         }
     }
 
+    [Fact]
+    public async Task A_reason_that_is_too_long_for_a_close_frame_is_cut_between_characters()
+    {
+        var (server, client) = await PairAsync();
+        using (server)
+        using (client)
+        {
+            var closing = new SocketReader(server, _time).CloseAsync(WebSocketCloseStatus.NormalClosure,
+                string.Concat(Enumerable.Repeat("\U0001F3A5", 60)));
+            await client.ReceiveAsync(new byte[256], Cancel);
+            Assert.Equal(string.Concat(Enumerable.Repeat("\U0001F3A5", 30)), client.CloseStatusDescription);
+            await client.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, Cancel);
+            await closing;
+        }
+    }
+
     private static async Task<(WebSocket Server, WebSocket Client)> PairAsync()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);

@@ -78,7 +78,7 @@ public sealed class StreamSoundTests(StreamServer server) : IClassFixture<Stream
         await File.WriteAllBytesAsync(Path.Combine(folder, "unknown.mkv"), bytes, Cancel);
         foreach (var name in new[] { "scene.ts", "unknown.mkv" })
         {
-            var stream = await server.BeginAsync($"file:{name}", new { loop = false }, $"file:silent-{name}.mp4");
+            var stream = await server.BeginAsync($"file:{name}", outputs: $"file:silent-{name}.mp4");
             stream = await server.UntilAsync(stream, s => (long)s["outputs"]![0]!["frames"]! > 60);
             Assert.False((bool)stream["source"]!["sound"]!);
             await server.EndAsync(stream);

@@ -113,8 +113,8 @@ public sealed class StreamSourceTests(StreamServer server) : IClassFixture<Strea
     [Trait("Run", "full")]
     public async Task A_source_that_changes_its_size_in_mid_stream_goes_on_and_a_recording_begins_its_next_file()
     {
-        await using (var small = Program.Start("ffmpeg", "-hide_banner", "-loglevel", "error", "-i", server.Scene.Path, "-vf",
-            "scale=160:96", "-c:v", "libx264", "-preset", "ultrafast", "-bf", "0",
+        await using (var small = Program.Start("ffmpeg", "-hide_banner", "-loglevel", "error", "-stream_loop", "3", "-i",
+            server.Scene.Path, "-vf", "scale=160:96", "-c:v", "libx264", "-preset", "ultrafast", "-bf", "0",
             "-output_ts_offset", "4", "-f", "mpegts", Path.Combine(server.Scene.Folder, "small.ts")))
             await NativeClient.UntilAsync(() => small.HasEnded);
         await File.WriteAllBytesAsync(

@@ -216,8 +216,8 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
                 _received.Advance(result.Count);
                 if (_received.WrittenCount > MaxPicture)
                 {
-                    await _socket.CloseOutputAsync(WebSocketCloseStatus.MessageTooBig, $"A message is longer than {MaxPicture} bytes.",
-                        cancel).ConfigureAwait(false);
+                    await _reader.CloseAsync(WebSocketCloseStatus.MessageTooBig, $"A message is longer than {MaxPicture} bytes.")
+                        .ConfigureAwait(false);
                     return null;
                 }
                 if (result.EndOfMessage)
