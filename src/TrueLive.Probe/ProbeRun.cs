@@ -293,7 +293,9 @@ internal sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeS
         if (wait > TimeSpan.FromMilliseconds(1))
             await Task.Delay(wait, time, cancel).ConfigureAwait(false);
         cancel.ThrowIfCancellationRequested();
-        _late.Add(Math.Abs(time.GetElapsedTime(due, time.GetTimestamp()).TotalSeconds));
+        // Nothing is measured by the pictures of the warm-up, during which this program warms up as well.
+        if (j >= _firstFrame + (int)(profile.Warmup * CodeLaw.Rate))
+            _late.Add(Math.Abs(time.GetElapsedTime(due, time.GetTimestamp()).TotalSeconds));
     }
 
     private async Task ReceiveAsync(CancellationTokenSource ended)

@@ -12,7 +12,7 @@ internal sealed record RunQuality
     /// <summary>Share of planned frames that the probe failed to send in time, 0..1.</summary>
     public double SendDrops { get; init; }
 
-    /// <summary>99 % quantile of the difference between planned and actual sending, seconds.</summary>
+    /// <summary>99 % quantile of the difference between planned and actual sending after the warm-up, seconds.</summary>
     public double TimerP99 { get; init; }
 
     /// <summary>Whether the run ended before its plan did.</summary>
