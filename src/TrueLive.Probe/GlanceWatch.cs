@@ -38,7 +38,9 @@ internal sealed class GlanceWatch(StimulusPlan plan, IReadOnlyList<double> looks
             before.GetAwaiter().GetResult();
             if (_decided.Task.IsCompleted)
                 return;
-            var (found, verdict) = GlanceRules.Take(plan, seen, quality, effort, cancel);
+            // Sending goes on beside all looks but the last, and has to keep its time.
+            var threads = look == looks.Count ? effort.Threads : Math.Clamp(Environment.ProcessorCount - 1, 1, effort.Threads);
+            var (found, verdict) = GlanceRules.Take(plan, seen, quality, effort with { Threads = threads }, cancel);
             Last = new ProbeRunResult(plan, seen, found, verdict, quality);
             if (look == looks.Count || verdict.Tier is not (TierLabel.NotProven or TierLabel.Invalid))
                 _decided.TrySetResult(Last);
