@@ -131,8 +131,8 @@ public sealed class WorkerModel : IVideoModel
         lock (_gate)
         {
             _streams.Add(stream);
-            if (_run is { Ready: not null } run)
-                run.Open(stream);
+            if (_run is { Ready: { } ready } run)
+                run.Open(stream, ready);
             else
                 stream.Lose(_why);
         }
@@ -174,7 +174,7 @@ public sealed class WorkerModel : IVideoModel
         lock (_gate)
         {
             foreach (var stream in _streams)
-                run.Open(stream);
+                run.Open(stream, said);
         }
         _begun.TrySetResult(null);
     }

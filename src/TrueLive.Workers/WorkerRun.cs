@@ -133,12 +133,14 @@ internal sealed class WorkerRun : IDisposable
         _socket?.Dispose();
     }
 
-    /// <summary>Asks the worker to open a stream; the answer arrives asynchronously.</summary>
-    public void Open(WorkerStream stream)
+    /// <summary>Asks the worker to open a stream; the answer arrives asynchronously, or not at all if the worker has just ended.</summary>
+    /// <param name="stream">The stream; whoever runs the worker tells it of the end.</param>
+    /// <param name="ready">What <see cref="Ready"/> was: it turns null when the worker ends, on a thread of its own.</param>
+    public void Open(WorkerStream stream, ReadyMessage ready)
     {
         lock (_gate)
         {
-            stream.Attach(this, _socket!, ++_sessions);
+            stream.Attach(this, _socket!, ++_sessions, ready);
             _streams.Add(_sessions, stream);
         }
     }

@@ -53,9 +53,8 @@ internal sealed partial class WorkerStream
     }
 
     /// <summary>Starts over with a process that is ready.</summary>
-    public void Attach(WorkerRun run, WorkerSocket socket, uint session)
+    public void Attach(WorkerRun run, WorkerSocket socket, uint session, ReadyMessage ready)
     {
-        var ready = run.Ready!;
         var format = ready.Format == "i420" ? PackedFormat.I420 : PackedFormat.Rgb8;
         lock (_gate)
         {

@@ -142,9 +142,10 @@ public sealed class FrontDoorTests(TestFleet fleet) : IClassFixture<TestFleet>, 
         Assert.Contains("<title>", await fleet.Http.GetStringAsync("/", Cancel), StringComparison.Ordinal);
         using var unknown = await fleet.Http.GetAsync("/v1/sessions/0123456789abcdef01234567", Cancel);
         Assert.Equal(HttpStatusCode.NotFound, unknown.StatusCode);
-        var metrics = await fleet.Http.GetStringAsync("/metrics", Cancel);
-        Assert.Contains("truelive_free_places", metrics, StringComparison.Ordinal);
-        Assert.Contains("truelive_fleet_placements_total", metrics, StringComparison.Ordinal);
+        // The figures are those of the last look at the fleet, which may have been before its first worker came.
+        await TestFleet.UntilAsync(async () => await fleet.Http.GetStringAsync("/metrics", Cancel) is var metrics
+            && metrics.Contains("truelive_free_places", StringComparison.Ordinal)
+            && metrics.Contains("truelive_fleet_placements_total", StringComparison.Ordinal));
         using var ready = await fleet.Http.GetAsync("/readyz", Cancel);
         Assert.Equal(HttpStatusCode.OK, ready.StatusCode);
     }

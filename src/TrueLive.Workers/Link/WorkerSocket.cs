@@ -161,8 +161,12 @@ internal sealed partial class WorkerSocket(Socket socket) : IDisposable
                     (int)file.DangerousGetHandle());
                 var part = new Vector { Base = data, Length = (nuint)bytes.Length };
                 var message = new MessageHead { Parts = &part, PartCount = 1, Control = rights, ControlLength = 24 };
-                return (int)Math.Max(0, SendMessage((int)socket.Handle, &message, NoSignal));
+                return (int)Math.Max(0, SendMessage(socket.SafeHandle, &message, NoSignal));
             }
+        }
+        catch (ObjectDisposedException)
+        {
+            return 0;
         }
         finally
         {
@@ -172,7 +176,7 @@ internal sealed partial class WorkerSocket(Socket socket) : IDisposable
     }
 
     [LibraryImport("libc", EntryPoint = "sendmsg")]
-    private static unsafe partial nint SendMessage(int socket, MessageHead* message, int flags);
+    private static unsafe partial nint SendMessage(SafeHandle socket, MessageHead* message, int flags);
 
     [StructLayout(LayoutKind.Sequential)]
     private unsafe struct Vector

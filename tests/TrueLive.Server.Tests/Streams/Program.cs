@@ -53,7 +53,8 @@ internal sealed class Program : IAsyncDisposable
             events { worker_connections 64; }
             http { access_log off; server { listen 127.0.0.1:{{files}}; root {{folder}}; } }
             rtmp { access_log off; server { listen 127.0.0.1:{{port}};
-              application app { live on; }
+              # Else it lets pictures go for a player that is slow at first, and lets sound be late by them.
+              application app { live on; sync 10ms; }
               application closed { live on; deny publish all; } } }
             """);
         var server = Start("/usr/sbin/nginx", "-c", file, "-e", "stderr");
