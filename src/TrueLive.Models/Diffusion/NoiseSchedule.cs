@@ -33,9 +33,10 @@ internal sealed class NoiseSchedule
     // manifest.
     private static readonly string[] Known =
     [
-        "LCMScheduler", "DDIMScheduler", "DDPMScheduler", "PNDMScheduler", "LMSDiscreteScheduler", "EulerDiscreteScheduler",
-        "EulerAncestralDiscreteScheduler",
-        "DPMSolverMultistepScheduler", "UniPCMultistepScheduler",
+        "LCMScheduler", "TCDScheduler", "DDIMScheduler", "DDPMScheduler", "PNDMScheduler", "LMSDiscreteScheduler", "EulerDiscreteScheduler",
+        "EulerAncestralDiscreteScheduler", "HeunDiscreteScheduler", "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler",
+        "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler", "DPMSolverSDEScheduler", "DEISMultistepScheduler",
+        "UniPCMultistepScheduler",
     ];
 
     private readonly double[] _kept;
@@ -56,7 +57,7 @@ internal sealed class NoiseSchedule
     {
         try
         {
-            using var document = JsonDocument.Parse(bytes, new JsonDocumentOptions { MaxDepth = 16 });
+            using var document = JsonDocument.Parse(PythonJson.Plain(bytes), new JsonDocumentOptions { MaxDepth = 16 });
             var root = document.RootElement;
             Require(root.ValueKind == JsonValueKind.Object, "(whole file)", "must be an object");
             var name = Text("_class_name", "DDIMScheduler");
