@@ -36,7 +36,7 @@ public sealed partial record RepositoryLayout(string? Network, IReadOnlyList<str
             if (missing.Count > 0)
                 throw new HubException($"{what} looks like a diffusion pipeline, but lacks {string.Join(", ", missing)}. "
                     + "docs/diffusion.md lists what belongs to one.");
-            return new RepositoryLayout(null, [.. parts.Concat(parts.SelectMany(p => Data(p, names))).Concat(texts).Distinct()]);
+            return new RepositoryLayout(null, [.. parts.Concat(texts).Distinct()]);
         }
         var all = names.Where(n => n.EndsWith(".onnx", StringComparison.OrdinalIgnoreCase)).Order(StringComparer.Ordinal).ToList();
         var chosen = network is not null ? all.FirstOrDefault(n => n == network) : all.Count == 1 ? all[0] : null;

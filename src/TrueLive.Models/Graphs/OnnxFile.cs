@@ -56,8 +56,8 @@ internal static class OnnxFile
         if (findings.External.FirstOrDefault(e => !IsBeside(e.Key, limits.DataFolder)) is { Key: { } place } outside)
         {
             throw new ModelException(limits.DataFolder is null
-                ? $"{path} (field file): tensor '{Short(outside.Value)}' lies outside this file: external data is not read of a folder " +
-                    "that was given. Save the model as one file, or take its folder in with truelive models pull FOLDER."
+                ? $"{path} (field file): tensor '{Short(outside.Value)}' lies outside this file. Save the model as one file: external " +
+                    "data is not read."
                 : $"{path} (field file): tensor '{Short(outside.Value)}' lies in '{Short(place)}', which is no plain file beside it.");
         }
         if (findings.Constants > limits.Constants)

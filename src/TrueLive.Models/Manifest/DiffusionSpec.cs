@@ -93,6 +93,9 @@ public sealed record DiffusionSpec(
 
     private static string Text(float number) => Math.Round(number, 6).ToString(CultureInfo.InvariantCulture);
 
+    // Numbers that an exporter put beside the graph.
+    private static readonly string[] DataNames = ["model.onnx_data", "model.onnx.data", "weights.pb"];
+
     /// <summary>
     /// The files of a pipeline, relative to its folder: those without which it does not run, whether they are there or not, and those that
     /// are read where they are there.
@@ -104,12 +107,12 @@ public sealed record DiffusionSpec(
         var second = has("text_encoder_2/model.onnx") || has("text_encoder_2/config.json");
         string[] optional = ["tokenizer/tokenizer_config.json", "tokenizer/special_tokens_map.json", "vae_decoder/config.json",
             .. second ? new[] { "tokenizer_2/tokenizer_config.json", "tokenizer_2/special_tokens_map.json" } : []];
+        string[] parts = ["text_encoder", "unet", "vae_encoder", "vae_decoder", .. second ? new[] { "text_encoder_2" } : []];
         return
         [
-            "text_encoder/model.onnx", "unet/model.onnx", "vae_encoder/model.onnx", "vae_decoder/model.onnx",
-            .. Tokenizer("tokenizer"), "scheduler/scheduler_config.json",
-            .. second ? ["text_encoder_2/model.onnx", .. Tokenizer("tokenizer_2")] : Array.Empty<string>(),
-            .. optional.Where(has),
+            .. parts.Select(part => $"{part}/model.onnx"), .. Tokenizer("tokenizer"), "scheduler/scheduler_config.json",
+            .. second ? Tokenizer("tokenizer_2") : [],
+            .. optional.Concat(parts.SelectMany(part => DataNames.Select(name => $"{part}/{name}"))).Where(has),
         ];
 
         string[] Tokenizer(string part) => !has($"{part}/vocab.json") && has($"{part}/tokenizer.json")

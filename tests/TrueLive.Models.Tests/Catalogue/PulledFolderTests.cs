@@ -21,8 +21,8 @@ public sealed class PulledFolderTests : IDisposable
         using (var model = ModelLoader.Load(Read(folder), 1, TimeProvider.System))
         using (var session = model.CreateSession(32, 32))
             Colours.AssertNear((0.4f, 0.2f, 0.1f), session.After(_pool, (0.8f, 0.4f, 0.2f)));
-        Assert.Contains("external data is not read of a folder that was given. Save the model as one file, or take its folder in with " +
-            "truelive models pull FOLDER", Refused(() => ModelLoader.Load(folder, 1, TimeProvider.System)), StringComparison.Ordinal);
+        Assert.Contains("external data is not read", Refused(() => ModelLoader.Load(folder, 1, TimeProvider.System)),
+            StringComparison.Ordinal);
     }
 
     [Theory]

@@ -430,7 +430,7 @@ public sealed class DiffusionTests
             File.WriteAllBytes(f.Of("vae_decoder/model.onnx"),
             new OnnxGraph().Input("latent_sample", Element.Float, 1, 4, 0, 0).Output("sample", Element.Float, 1, 4, 0, 0)
             .ExternalConstant("w", "../../secret.bin", 1).Node("Add", ["latent_sample", "w"], ["sample"]).Bytes()),
-                ["vae_decoder", "external"]),
+                ["vae_decoder", "'../../secret.bin'", "no plain file beside it"]),
         ["pictures of another range"] = (f => Manifest(f, """{ "steps": [30], "range": [0, 255] }"""),
             ["manifest.json", "diffusion.range"]),
         ["repeats beside throughput"] = (f => Manifest(f, """{ "steps": [30, 40], "throughput": true, "similarity": 0.98 }"""),

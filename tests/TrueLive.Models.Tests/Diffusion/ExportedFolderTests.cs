@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
+using TrueLive.Models.Catalogue;
 using TrueLive.Models.Diffusion;
 using TrueLive.Models.Manifest;
 using TrueLive.Models.Tests.Onnx;
@@ -36,6 +37,28 @@ public sealed class ExportedFolderTests
         using var second = found.Step(input, TinyDiffusion.Prompt(two, "ink"));
         Assert.True(TinyDiffusion.Difference(input, first) > 0.05);
         Assert.Equal(0, TinyDiffusion.Difference(first, second));
+    }
+
+    [Theory]
+    [InlineData("model.onnx_data")]
+    [InlineData("weights.pb")]
+    public void Numbers_that_an_exporter_put_beside_a_part_are_read_and_go_with_a_copy_of_the_model(string name)
+    {
+        using var folder = new TinyDiffusion();
+        File.WriteAllBytes(folder.Of("unet/model.onnx"), new OnnxGraph()
+            .Input("sample", Element.Float, 0, 4, 0, 0).Input("timestep", Element.Int64, 0)
+            .Input("encoder_hidden_states", Element.Float, 0, 77, 32).Output("out_sample", Element.Float, 0, 4, 0, 0)
+            .ExternalConstant("factor", name, 1).Node("Mul", ["sample", "factor"], ["out_sample"]).Bytes());
+        Assert.Contains("no plain file beside it", Assert.Throws<ModelException>(folder.Load).Message, StringComparison.Ordinal);
+        File.WriteAllBytes(folder.Of($"unet/{name}"), BitConverter.GetBytes(0.5f));
+        var place = Directory.CreateTempSubdirectory("truelive-models-").FullName;
+        using (var given = folder.Load())
+        using (var model = ModelLoader.Load(ModelInstall.Copy(given.Manifest, place, false), 1, TimeProvider.System))
+        using (var session = model.CreateSession(Side, Side))
+        using (var input = TestPicture.Make(_pool, 0, Side, Side))
+        using (var made = session.Step(input, TinyDiffusion.Prompt(model, "ink")))
+            Assert.True(TinyDiffusion.Difference(input, made) > 0.05);
+        Directory.Delete(place, true);
     }
 
     [Theory]
