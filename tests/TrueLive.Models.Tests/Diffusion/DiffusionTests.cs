@@ -437,6 +437,10 @@ public sealed class DiffusionTests
             ["manifest.json", "diffusion.similarity"]),
         ["a likeness of everything"] = (f => Manifest(f, """{ "steps": [30], "similarity": 0 }"""),
             ["manifest.json", "diffusion.similarity"]),
+        ["sizes that the UNet does not halve as often"] = (f => File.WriteAllText(f.Of("manifest.json"), """
+            { "schema": "truelive-model/1", "id": "t", "title": "T", "size": { "min": 64, "max": 128, "multiple": 8 },
+              "diffusion": { "steps": [40] } }
+            """), ["manifest.json", "size.multiple is 8", "72x72"]),
         ["a field that is not there"] = (f => Manifest(f, """{ "steps": [30], "step": 1 }"""), ["manifest.json", "diffusion"]),
     };
 
