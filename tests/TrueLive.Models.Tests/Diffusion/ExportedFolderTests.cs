@@ -61,6 +61,17 @@ public sealed class ExportedFolderTests
         Directory.Delete(place, true);
     }
 
+    [Fact]
+    public void A_manifest_that_is_derived_tells_a_latent_consistency_model_the_scale_that_it_was_distilled_with()
+    {
+        using var folder = new TinyDiffusion();
+        File.WriteAllBytes(folder.Of("unet/model.onnx"), new OnnxGraph().Input("sample", Element.Float, 0, 4, 0, 0)
+            .Input("timestep_cond", Element.Float, 0, 256).Output("out_sample", Element.Float, 0, 4, 0, 0).Bytes());
+        ManifestDraft.Write(folder.Path, new ModelDraft("lcm", "1", "LCM", "Exported.", "mit"), ModelTrust.Given);
+        var spec = ModelManifest.Load(folder.Path).Diffusion!;
+        Assert.Equal((Guidance.None, 8f, "32 45"), (spec.Guidance, spec.GuidanceScale, string.Join(' ', spec.Steps)));
+    }
+
     [Theory]
     [InlineData("TCDScheduler")]
     [InlineData("HeunDiscreteScheduler")]
