@@ -6,7 +6,7 @@ namespace TrueLive.Tests.Shared;
 
 /// <summary>
 /// An HTTP server with hand-written answers, byte for byte, one per connection; the last one is repeated for ever, and null closes the
-/// connection without an answer.
+/// connection without an answer. A connection on which nothing comes, or that is reset, holds up no other.
 /// </summary>
 internal sealed class HandMadeServer : IDisposable
 {
@@ -18,7 +18,7 @@ internal sealed class HandMadeServer : IDisposable
     {
         _answers = answers;
         _listener.Start();
-        _ = ServeAsync();
+        _ = AcceptAsync();
     }
 
     public Uri Address => new($"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}/");
@@ -44,20 +44,29 @@ internal sealed class HandMadeServer : IDisposable
 
     public void Dispose() => _listener.Dispose();
 
-    private async Task ServeAsync()
+    private async Task AcceptAsync()
     {
         try
         {
             while (true)
-            {
-                using var client = await _listener.AcceptTcpClientAsync();
-                var stream = client.GetStream();
-                var request = await ReadAsync(stream);
-                if (request.Length > 0 && _answers[Math.Min(Interlocked.Increment(ref _asked), _answers.Length) - 1](request) is { } answer)
-                    await stream.WriteAsync(answer);
-            }
+                _ = ServeAsync(await _listener.AcceptTcpClientAsync());
         }
-        catch (Exception error) when (error is SocketException or IOException or ObjectDisposedException)
+        catch (Exception error) when (error is SocketException or ObjectDisposedException)
+        {
+        }
+    }
+
+    private async Task ServeAsync(TcpClient client)
+    {
+        using var _ = client;
+        try
+        {
+            var stream = client.GetStream();
+            var request = await ReadAsync(stream);
+            if (request.Length > 0 && _answers[Math.Min(Interlocked.Increment(ref _asked), _answers.Length) - 1](request) is { } answer)
+                await stream.WriteAsync(answer);
+        }
+        catch (IOException)
         {
         }
     }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using TrueLive.Probe.Stimuli;
 using TrueLive.Probe.Targets;
 
@@ -10,7 +11,7 @@ public sealed class SiteTargetTests : IDisposable
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     private readonly HandMadeSite _site = new();
-    private readonly List<string> _notes = [];
+    private readonly ConcurrentQueue<string> _notes = [];
 
     public void Dispose() => _site.Dispose();
 
@@ -135,7 +136,7 @@ public sealed class SiteTargetTests : IDisposable
             WithoutSandbox = Environment.UserName == "root",
             Megabytes = megabytes,
         }, time ?? TimeProvider.System)
-    { Heard = _notes.Add };
+    { Heard = _notes.Enqueue };
 
     /// <summary>The system's time, but patience ends when it is told to.</summary>
     private sealed class PatientTime : TimeProvider
