@@ -4,28 +4,30 @@ using System.Net.Sockets;
 namespace TrueLive.Tests.Shared;
 
 /// <summary>
-/// A port for a program that cannot be told to take any. It lies below those that the system itself hands out (ip_local_port_range), so
-/// that none of the tests that run at the same time is given it before that program has it.
+/// Ports that nobody uses now. They lie below those that the system gives to whoever asks for any, so that none of the many connections
+/// of other tests takes one before it is used.
 /// </summary>
 internal static class FreePort
 {
-    public static int Tcp() => Of(SocketType.Stream, ProtocolType.Tcp);
+    private const int First = 10_000;
+    private const int End = 32_768;
 
-    public static int Udp() => Of(SocketType.Dgram, ProtocolType.Udp);
-
-    private static int Of(SocketType type, ProtocolType protocol)
+    /// <summary>One that is free for TCP and for UDP.</summary>
+    public static int Next()
     {
         while (true)
         {
-            var port = Random.Shared.Next(20_000, 32_000);
-            using var socket = new Socket(AddressFamily.InterNetwork, type, protocol);
+            var port = Random.Shared.Next(First, End);
             try
             {
-                socket.Bind(new IPEndPoint(IPAddress.Loopback, port));
+                using var listener = new TcpListener(IPAddress.Any, port);
+                listener.Start();
+                using var socket = new UdpClient(new IPEndPoint(IPAddress.Any, port));
                 return port;
             }
-            catch (SocketException taken) when (taken.SocketErrorCode == SocketError.AddressAlreadyInUse)
+            catch (SocketException)
             {
+                // Somebody uses it.
             }
         }
     }

@@ -23,7 +23,7 @@ internal sealed class ImpairedLink : IDisposable
     public ImpairedLink(string server)
     {
         _server = new HttpClient { BaseAddress = new Uri(server) };
-        Address = $"http://127.0.0.1:{FreePort.Tcp()}/";
+        Address = $"http://127.0.0.1:{FreePort.Next()}/";
         _http = new HttpListener { Prefixes = { Address } };
         _http.Start();
         _ = PassHttpAsync();

@@ -179,7 +179,7 @@ internal sealed class JpegClient : IAsyncDisposable
         }
         catch (WebSocketException)
         {
-            // The far side was quicker.
+            // The far side has closed, and what it said was not read.
         }
         _socket.Dispose();
         _jpeg.Dispose();

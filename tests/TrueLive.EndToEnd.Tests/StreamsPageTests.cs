@@ -27,7 +27,7 @@ public sealed partial class StreamsPageTests(Browser browser, Studio studio)
         await page.Page.SelectOptionAsync("#size", "384x216");
         await page.Page.ClickAsync("#streams > summary");
         await page.UntilAsync("document.querySelector('#streams-key')?.value");
-        var port = FreePort.Tcp();
+        var port = FreePort.Next();
         await page.Page.FillAsync("#streams-port", port.ToString(CultureInfo.InvariantCulture));
         var key = await page.Page.InputValueAsync("#streams-key");
         await page.UntilAsync($"[...document.querySelectorAll('.stream-in code')].some((c) => c.textContent === '{key}')");
@@ -40,7 +40,7 @@ public sealed partial class StreamsPageTests(Browser browser, Studio studio)
             "-tune", "zerolatency", "-g", "10", "-f", "flv", $"rtmp://127.0.0.1:{port}/live/{key}");
         await page.UntilAsync("document.querySelector('[data-leg=source]').textContent.includes('320x176')");
 
-        var out1 = FreePort.Udp();
+        var out1 = FreePort.Next();
         var received = Path.Combine(folder.FullName, "received.txt");
         using var receiver = Ffmpeg("-progress", received, "-i", $"srt://127.0.0.1:{out1}?mode=listener&passphrase={Phrase}", "-f", "null",
             "-");

@@ -68,7 +68,7 @@ public sealed class ProxyTests(ProxyTests.Proxied proxied) : IClassFixture<Proxy
         public async ValueTask InitializeAsync()
         {
             _server = await ServerProcess.StartAsync("--max-sessions", "8", "--path-prefix", "/truelive");
-            var port = FreePort.Tcp();
+            var port = FreePort.Next();
             // The exact configuration that users are told to write.
             var told = (await File.ReadAllTextAsync(Path.Combine(ForeignClient.Folder, "..", "..", "docs", "whip.md"), Cancel))
                 .Split("```nginx")[1].Split("```")[0];

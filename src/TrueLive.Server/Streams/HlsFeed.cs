@@ -62,8 +62,8 @@ internal sealed class HlsFeed(StreamAddress address, OutboundHosts hosts, TimePr
 
     private async Task FetchAsync(Uri at, Stream to, long most, CancellationToken cancel)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        using var timer = time.CreateTimer(_ => limit.Cancel(), null, RequestTime, Timeout.InfiniteTimeSpan);
+        using var late = new CancellationTokenSource(RequestTime, time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel, late.Token);
         try
         {
             using var answer = await HttpFeed.GetAsync(at, hosts, limit.Token).ConfigureAwait(false);

@@ -21,7 +21,7 @@ public sealed class ClipApiTests : IDisposable
 
     public ClipApiTests()
     {
-        _root = $"http://127.0.0.1:{FreePort.Tcp()}/";
+        _root = $"http://127.0.0.1:{FreePort.Next()}/";
         _listener.Prefixes.Add(_root);
         _listener.Start();
         _ = ServeAsync();

@@ -73,7 +73,7 @@ internal sealed class HandMadeSite : IDisposable
 
     public HandMadeSite()
     {
-        Address = $"http://127.0.0.1:{FreePort.Tcp()}";
+        Address = $"http://127.0.0.1:{FreePort.Next()}";
         _listener.Prefixes.Add(Address + "/");
         _listener.Start();
         _ = ServeAsync();
