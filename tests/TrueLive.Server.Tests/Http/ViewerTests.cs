@@ -35,7 +35,8 @@ public sealed class ViewerTests
         // The picture that is being made at the pause still goes out: then every one that came is accounted for.
         await NativeClient.UntilAsync(() => why == "still"
             ? hosted.Session.Stats.GeneratedPerSecond == 0
-            : (why != "paused" || IsIdle(hosted.Session.Stats)) && hosted.Session.State.ToString().Equals(why, StringComparison.OrdinalIgnoreCase));
+            : hosted.Session.State.ToString().Equals(why, StringComparison.OrdinalIgnoreCase)
+                && (why != "paused" || IsIdle(hosted.Session.Stats)));
         var sent = hosted.Session.Stats.Sent;
 
         for (var viewers = 0; viewers < 2; viewers++)
