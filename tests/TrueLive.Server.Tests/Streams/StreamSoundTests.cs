@@ -12,7 +12,7 @@ public sealed class StreamSoundTests(StreamServer server) : IClassFixture<Stream
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    // Where the pictures of seconds are late by turns, as on a busy machine, sound is apart from them for as long.
+    // In real time, through six programs of others: on a busy machine they leave out pictures, and flashes begin late.
     [Fact]
     [Trait("Run", "full")]
     public async Task Sound_stays_with_its_picture_over_RTMP_SRT_UDP_HLS_a_recording_and_WHEP()
