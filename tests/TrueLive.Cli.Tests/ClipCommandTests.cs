@@ -112,7 +112,7 @@ public sealed class ClipCommandTests : IDisposable
     }
 
     [Fact]
-    [Trait("Run", "long")]
+    [Trait("Run", "full")]
     public async Task A_run_that_was_killed_goes_on_from_its_last_part_to_the_frames_of_a_run_that_was_not()
     {
         // A part covers four seconds of the film: two parts of few frames, which take a while on any machine.

@@ -7,6 +7,7 @@ namespace TrueLive.EndToEnd.Tests;
 public sealed class InteractiveChannelTests(Browser browser, Studio studio)
 {
     [Fact]
+    [Trait("Run", "full")]
     public async Task A_tweak_over_the_data_channel_of_a_live_session_gives_every_picture()
     {
         await using var page = await browser.OpenAsync(studio.Server);

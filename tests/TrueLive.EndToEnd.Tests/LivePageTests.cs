@@ -131,6 +131,7 @@ public sealed class LivePageTests(Browser browser, Studio studio)
     }
 
     [Fact]
+    [Trait("Run", "full")]
     public async Task Where_the_media_port_is_blocked_the_same_session_goes_on_over_the_WebSocket()
     {
         // An address for documentation (RFC 5737), where nothing answers; with one place only, a second session would be refused.
@@ -164,7 +165,7 @@ public sealed class LivePageTests(Browser browser, Studio studio)
     }
 
     [Theory]
-    [InlineData("webrtc")]
+    [InlineData("webrtc", Traits = ["Run", "full"])]
     [InlineData("ws", Traits = ["Run", "full"])]
     public async Task A_full_server_says_so_and_leaves_the_running_session_alone(string transport)
     {

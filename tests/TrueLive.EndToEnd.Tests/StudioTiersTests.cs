@@ -66,6 +66,7 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
     }
 
     [Fact]
+    [Trait("Run", "full")]
     public async Task The_last_seconds_of_the_camera_become_a_short_clip()
     {
         await using var page = await OpenAsync("interactive");
@@ -97,6 +98,7 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
     }
 
     [Fact]
+    [Trait("Run", "full")]
     public async Task A_comparison_that_broke_off_goes_on_when_it_is_tried_again()
     {
         await using var page = await OpenAsync("tiers");
@@ -117,6 +119,7 @@ public sealed class StudioTiersTests(Browser browser, Studio studio)
     }
 
     [Fact]
+    [Trait("Run", "full")]
     public async Task Many_clips_that_wait_leave_the_page_its_connections()
     {
         await using var page = await OpenAsync("clips");

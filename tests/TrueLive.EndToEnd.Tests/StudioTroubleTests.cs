@@ -158,6 +158,7 @@ public sealed class StudioTroubleTests(Browser browser, Studio studio)
     }
 
     [Fact]
+    [Trait("Run", "full")]
     public async Task A_network_that_fails_on_every_frame_is_given_up_and_pass_through_leads_out()
     {
         await using var server = await FailingServer.StartAsync();

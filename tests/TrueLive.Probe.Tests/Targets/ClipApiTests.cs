@@ -64,7 +64,7 @@ public sealed class ClipApiTests : IDisposable
     }
 
     [Fact]
-    [Trait("Run", "long")]
+    [Trait("Run", "full")]
     public async Task A_service_that_always_sends_the_same_clip_is_not_proven()
     {
         _clips["warm"] = _clips["cold"] = Clip("testsrc2=size=160x90:rate=15:duration=1");

@@ -19,7 +19,7 @@ public sealed class GlanceTests : IDisposable
     public static TheoryData<string> Fakes => [.. SimulatedSystem.All.Where(s => s.Fake).Select(s => s.Name)];
 
     [Theory]
-    [InlineData("filter", "filters colours")]
+    [InlineData("filter", "filters colours", Traits = ["Run", "full"])]
     [InlineData("echo", "passes through")]
     [Trait("Run", "long")]
     public void A_plain_system_is_called_live_long_before_the_half_minute(string system, string nature)
