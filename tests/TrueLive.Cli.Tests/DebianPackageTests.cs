@@ -15,7 +15,7 @@ public sealed class DebianPackageTests : IDisposable
     [Fact]
     public async Task An_unpacked_package_serves_for_a_user_without_rights_on_the_runtime_that_it_brings()
     {
-        var package = Path.Combine(Repository.Root, (await RunAsync("eng/deb", "--no-build", "--version", "1.2.3")).Trim());
+        var package = (await RunAsync("eng/deb", "--no-build", "--version", "1.2.3", "--folder", Path.Combine(_folder, "made"))).Trim();
         await RunAsync("dpkg-deb", "-x", package, _folder);
         var depends = await RunAsync("dpkg-deb", "-f", package, "Version", "Depends");
         Assert.Contains("Version: 1.2.3", depends, StringComparison.Ordinal);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using TrueLive.Server.Configuration;
 using YamlDotNet.Core;
@@ -79,6 +80,19 @@ public sealed partial class DeploymentTests : IDisposable
             Assert.Equal(name == "control" ? ["443:8080/tcp"] : [$"{options.WebrtcPort}:{options.WebrtcPort}/udp",
                 $"{options.WebrtcPort}:{options.WebrtcPort}/tcp"], List(fields["ports"]));
         }
+    }
+
+    [Fact]
+    public void The_image_starts_a_command_with_settings_that_there_are_and_announces_the_ports_of_the_product()
+    {
+        var lines = File.ReadAllText(Path.Combine(Deploy, "Containerfile")).Replace("\\\n", " ", StringComparison.Ordinal).Split('\n')
+            .Where(l => l.Length > 0 && l[0] != '#').Select(l => l.Split(' ', 2)).ToLookup(l => l[0], l => l[1]);
+        var options = OptionsReader.Read(null, lines["ENV"].Select(l => l.Split('=', 2)).ToDictionary(l => l[0], l => l[1]),
+            new Dictionary<string, string>());
+        Assert.Equal([options.DataFolder], lines["VOLUME"]);
+        Assert.Equal([$"{options.Port}/tcp {options.WebrtcPort}/tcp {options.WebrtcPort}/udp"], lines["EXPOSE"]);
+        Assert.Equal(["[\"/usr/bin/truelive\"]"], lines["ENTRYPOINT"]);
+        Assert.Empty(CommandLine.Make().Parse(JsonSerializer.Deserialize<string[]>(lines["CMD"].Single())!).UnmatchedTokens);
     }
 
     private string Secret(string name)
