@@ -14,12 +14,12 @@ internal sealed class ServerProcess : IAsyncDisposable
     private readonly TaskCompletionSource<string> _address = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private bool _ended;
 
-    private ServerProcess(string[] before, string command, string[] flags)
+    private static readonly string[] Built = ["dotnet", Path.Combine(AppContext.BaseDirectory, "truelive.dll")];
+
+    private ServerProcess(string[] program, string command, string[] flags)
     {
-        // The commands in front replace themselves by the program, so the process is the server's own.
-        string[] program = [.. before, "dotnet"];
         var start = new ProcessStartInfo(program[0]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        string[] all = [.. program[1..], Path.Combine(AppContext.BaseDirectory, "truelive.dll"), command,
+        string[] all = [.. program[1..], command,
             .. flags.Contains("--port") ? Array.Empty<string>() : ["--port", "0"],
             .. command == "serve" ? ["--webrtc-port", "0"] : Array.Empty<string>(), .. flags];
         for (var i = 0; i < all.Length; i++)
@@ -73,11 +73,15 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     /// <summary>As <see cref="StartUnderAsync"/>, a front door of a fleet.</summary>
     public static Task<ServerProcess> StartControlUnderAsync(string[] before, params string[] flags) =>
-        StartedAsync(new ServerProcess(before, "control", flags));
+        StartedAsync(new ServerProcess([.. before, .. Built], "control", flags));
 
     /// <summary>Starts it through a command that sets up its environment (env, prlimit, setpriv) and then executes it.</summary>
     public static Task<ServerProcess> StartUnderAsync(string[] before, params string[] flags) =>
-        StartedAsync(new ServerProcess(before, "serve", flags));
+        StartProgramAsync([.. before, .. Built], flags);
+
+    /// <summary>Starts another copy of the program. Commands before it replace themselves by it: the process is the server's own.</summary>
+    public static Task<ServerProcess> StartProgramAsync(string[] program, params string[] flags) =>
+        StartedAsync(new ServerProcess(program, "serve", flags));
 
     private static async Task<ServerProcess> StartedAsync(ServerProcess server)
     {

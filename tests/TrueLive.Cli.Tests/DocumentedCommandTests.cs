@@ -32,7 +32,7 @@ public sealed partial class DocumentedCommandTests
     [Fact]
     public void Messages_advise_only_commands_flags_and_packages_that_there_are()
     {
-        var messages = Directory.EnumerateFiles(Path.Combine(Repository().FullName, "src"), "*.cs", SearchOption.AllDirectories)
+        var messages = Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), "*.cs", SearchOption.AllDirectories)
             .SelectMany(f => Literal().Matches(File.ReadAllText(f))
                 .Select(m => (Name: Path.GetFileName(f), Text: Hole().Replace(m.Groups["text"].Value, "x"))))
             .Where(m => Sentence().IsMatch(m.Text)).ToList();
@@ -45,7 +45,7 @@ public sealed partial class DocumentedCommandTests
         Assert.Empty(messages.SelectMany(m => AnyFlag().Matches(m.Text).Select(f => (m.Name, Flag: f.Value)))
             .Where(f => !flags.Contains(f.Flag)).Select(f => $"{f.Name}: {f.Flag}"));
 
-        var packages = File.ReadAllText(Path.Combine(Repository().FullName, "eng", "setup.sh"));
+        var packages = File.ReadAllText(Path.Combine(Repository.Root, "eng", "setup.sh"));
         var advised = messages.SelectMany(m => Package().Matches(m.Text).Select(p => p.Groups["name"].Value)).Where(p => p != "x")
             .Distinct().ToList();
         Assert.Contains("libheif-examples", advised);
@@ -54,7 +54,7 @@ public sealed partial class DocumentedCommandTests
 
     private IReadOnlyList<string> Unknown(string command)
     {
-        var words = Word().Matches(command).Select(m => m.Value.Trim('"', '\'')).Skip(1).ToArray();
+        var words = Word().Matches(Before().Replace(command, string.Empty)).Select(m => m.Value.Trim('"', '\'')).Skip(1).ToArray();
         return _root.Parse(CommandLine.Complete(words)).UnmatchedTokens;
     }
 
@@ -70,22 +70,14 @@ public sealed partial class DocumentedCommandTests
 
     private static IEnumerable<(string Name, string Text)> Documents()
     {
-        var root = Repository();
         // Training has programs, and flags, of its own.
         string[] folders = ["docs", "models", "samples", "bench"];
-        return Directory.EnumerateFiles(root.FullName, "*.md")
-            .Concat(folders.SelectMany(f => Directory.EnumerateFiles(Path.Combine(root.FullName, f), "*.md", SearchOption.AllDirectories)))
-            .Select(f => (Path.GetRelativePath(root.FullName, f), f))
+        return Directory.EnumerateFiles(Repository.Root, "*.md")
+            .Concat(folders.SelectMany(f =>
+                Directory.EnumerateFiles(Path.Combine(Repository.Root, f), "*.md", SearchOption.AllDirectories)))
+            .Select(f => (Path.GetRelativePath(Repository.Root, f), f))
             .Where(f => !History.Contains(f.Item1))
             .Select(f => (f.Item1, File.ReadAllText(f.f)));
-    }
-
-    private static DirectoryInfo Repository()
-    {
-        var root = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(root.FullName, "TrueLive.slnx")))
-            root = root.Parent!;
-        return root;
     }
 
     // An interpolated value.
@@ -111,13 +103,17 @@ public sealed partial class DocumentedCommandTests
     [GeneratedRegex(@"^```.*?^```", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Block();
 
-    [GeneratedRegex(@"^(\./)?truelive( |$)")]
+    [GeneratedRegex(@"^(runuser -u truelive -- |[A-Z_]+=\S+ )*(\./)?truelive( |$)")]
     private static partial Regex Begins();
+
+    // Variables, and the command that makes another user of the one who types it.
+    [GeneratedRegex(@"^(runuser -u truelive -- |[A-Z_]+=\S+ )+")]
+    private static partial Regex Before();
 
     [GeneratedRegex(@"( #|\s{3,}).*$")]
     private static partial Regex Remark();
 
-    [GeneratedRegex(@"`(?<command>(\./)?truelive( [^`]*)?)`")]
+    [GeneratedRegex(@"`(?<command>(runuser -u truelive -- |[A-Z_]+=\S+ )*(\./)?truelive( [^`]*)?)`")]
     private static partial Regex Inline();
 
     [GeneratedRegex(@"""[^""]*""|'[^']*'|\S+")]

@@ -97,6 +97,8 @@ public static partial class OptionsReader
                 Set(options, property, value, $"{key.Key} in {file}", problems);
             if (environment(key.Variable) is { } variable)
                 Set(options, property, variable, key.Variable, problems);
+            if (FileVariable(property, key) is { } pointer && environment(pointer) is { } path)
+                SetFromFile(options, property, key, pointer, path, environment, problems);
             if (flags.TryGetValue(key.Key, out var flag))
                 Set(options, property, flag, key.Flag, problems);
         }
@@ -120,10 +122,26 @@ public static partial class OptionsReader
             _ => Write(o.Property.GetValue(options)),
         }));
 
+    // The store may be a flag, since some have no password.
+    private static bool IsSecret(PropertyInfo property) => Secrets.Contains(property.Name) || property.Name == nameof(ServerOptions.Store);
+
+    private static string? FileVariable(PropertyInfo property, OptionKey key) =>
+        IsSecret(property) ? key.Variable + SecretFile.Suffix : null;
+
+    private static void SetFromFile(ServerOptions options, PropertyInfo property, OptionKey key, string pointer, string path,
+        Func<string, string?> environment, List<string> problems)
+    {
+        if (environment(key.Variable) is not null)
+            problems.Add($"{key.Variable} and {pointer} are both set: leave one of them out.");
+        else if (SecretFile.Read(path, pointer, problems) is { } secret)
+            Set(options, property, secret, $"The text in {path}", problems);
+    }
+
     private static List<string> UnknownVariables(IEnumerable<string> names) =>
     [
         .. names.Where(n => n.StartsWith(Prefix, StringComparison.Ordinal) && !NoSettings.Contains(n)
-            && !n.StartsWith(Prefix + "TEST_", StringComparison.Ordinal) && Keys.All(k => k.Variable != n))
+            && !n.StartsWith(Prefix + "TEST_", StringComparison.Ordinal) && Keys.All(k => k.Variable != n)
+            && Array.TrueForAll(Options, o => FileVariable(o.Property, o.Key) != n))
             .Order(StringComparer.Ordinal)
             .Select(n => $"{n} is not a setting. Did you mean {Keys.MinBy(k => Distance(k.Variable, n))!.Variable}?"),
     ];
@@ -207,7 +225,8 @@ public static partial class OptionsReader
         {
             problems.Add(rule is RangeAttribute range
                 ? $"{where} is {text}; it must be within {range.Minimum}..{range.Maximum}."
-                : $"{where} is '{text}'; {property.GetCustomAttribute<DescriptionAttribute>()!.Description}");
+                : $"{where} is {(IsSecret(property) ? "not valid" : $"'{text}'")}; " +
+                    property.GetCustomAttribute<DescriptionAttribute>()!.Description);
             return;
         }
         property.SetValue(options, value);

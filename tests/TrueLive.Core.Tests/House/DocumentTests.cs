@@ -132,7 +132,7 @@ public sealed partial class DocumentTests
     [GeneratedRegex(@"`(?<words>[^`\n]+)`")]
     private static partial Regex Quoted();
 
-    [GeneratedRegex(@"^/?(src|tests|bench|docs|eng|samples|models|training)/[\w./-]+( .*)?$")]
+    [GeneratedRegex(@"^/?(src|tests|bench|deploy|docs|eng|samples|models|training)/[\w./-]+( .*)?$")]
     private static partial Regex RepositoryPath();
 
     // Two capitals with a lower-case letter between them: a type, a method or a property.

@@ -72,6 +72,45 @@ public sealed class OptionsReaderTests : IDisposable
     }
 
     [Fact]
+    public void A_secret_may_be_in_a_file_of_its_own_and_a_list_of_them_line_by_line()
+    {
+        File.WriteAllText(_file, "postgres://u:hunter2@db/fleet\n");
+        Assert.Equal("postgres://u:hunter2@db/fleet", ReadFrom("TRUELIVE_STORE_FILE").Store);
+        File.WriteAllText(_file, "0123456789abcdef\r\nfedcba9876543210\n\n");
+        Assert.Equal(["0123456789abcdef", "fedcba9876543210"], ReadFrom("TRUELIVE_API_KEYS_FILE").ApiKeys);
+    }
+
+    [Fact]
+    public void A_file_of_a_secret_that_cannot_be_used_is_named_and_its_text_is_not()
+    {
+        Assert.Contains("which cannot be read: it is empty", Refused(), StringComparison.Ordinal);
+        File.WriteAllText(_file, new string('x', 100_000));
+        Assert.Contains("it is longer than", Refused(), StringComparison.Ordinal);
+        File.WriteAllText(_file, "hunter2");
+        Assert.Equal("TRUELIVE_JOIN_KEY and TRUELIVE_JOIN_KEY_FILE are both set: leave one of them out.",
+            Refused(("TRUELIVE_JOIN_KEY", "x")));
+        File.Delete(_file);
+        Assert.Contains($"TRUELIVE_JOIN_KEY_FILE names the file {_file}, which cannot be read", Refused(), StringComparison.Ordinal);
+        Assert.Contains("TRUELIVE_PORT_FILE is not a setting", Refused(("TRUELIVE_PORT_FILE", _file)), StringComparison.Ordinal);
+
+        string Refused(params (string, string)[] more)
+        {
+            var words = string.Join('\n', Assert.Throws<ConfigurationException>(() => ReadFrom("TRUELIVE_JOIN_KEY_FILE", more)).Problems);
+            Assert.DoesNotContain("hunter2", words, StringComparison.Ordinal);
+            return words;
+        }
+    }
+
+    [Fact]
+    public void A_store_in_a_file_that_is_none_is_refused_without_its_password()
+    {
+        File.WriteAllText(_file, "postgre://u:hunter2@db/fleet\n");
+        var words = Assert.Single(Assert.Throws<ConfigurationException>(() => ReadFrom("TRUELIVE_STORE_FILE")).Problems);
+        Assert.Contains(_file, words, StringComparison.Ordinal);
+        Assert.DoesNotContain("hunter2", words, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Off_loopback_it_asks_for_tls_and_a_key_unless_told_insecure()
     {
         Assert.Equal(2, Problems(new() { ["host"] = "0.0.0.0" }).Count);
@@ -94,6 +133,9 @@ public sealed class OptionsReaderTests : IDisposable
                 Assert.NotEmpty(wrong.Problems);
             }
         });
+
+    private ServerOptions ReadFrom(string variable, params (string Name, string Value)[] more) => OptionsReader.Read(null,
+        more.Append((variable, _file)).ToDictionary(v => v.Item1, v => v.Item2), new Dictionary<string, string>());
 
     private static ServerOptions Read(Dictionary<string, string>? flags = null) => OptionsReader.Read(null, _ => null, flags ?? []);
 

@@ -1,0 +1,15 @@
+namespace TrueLive.Cli.Tests;
+
+/// <summary>The folder of the source that the tests were built from.</summary>
+internal static class Repository
+{
+    public static string Root { get; } = Find();
+
+    private static string Find()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder.FullName, "TrueLive.slnx")))
+            folder = folder.Parent!;
+        return folder.FullName;
+    }
+}
