@@ -231,6 +231,11 @@ public sealed class ServerOptions
     [Description("Cameras and virtual webcams of this machine that streams may use, such as /dev/video0; empty allows none.")]
     public string[] StreamDevices { get; set; } = [];
 
+    /// <summary>Whether files, pictures and answers say that AI made them.</summary>
+    [Description("Say in clips, recordings, streams, pictures and answers that AI made the pictures (IPTC digital source type). " +
+        "/v1/capabilities shows it.")]
+    public bool AiMark { get; set; } = true;
+
     /// <summary>Key that webhooks are signed with.</summary>
     [Description("Key that webhooks are signed with (HMAC-SHA256), at least 16 characters.")]
     public string WebhookSecret { get; set; } = "";

@@ -92,6 +92,9 @@ internal sealed class OutputRun : IAsyncDisposable
             {
                 var place = await _access.OpenAsync(_settings.Address, output: true, _settings.Trusted, stop).ConfigureAwait(false);
                 why = await PassAsync(place, stop).ConfigureAwait(false);
+                if (place is { Address.Kind: StreamKind.File, File: { } file } && System.IO.File.Exists(file)
+                    && _hosted.SourceType is { } sourceType)
+                    Xmp.AddToMp4(file, sourceType);
             }
             catch (Exception error) when (error is MediaException or RequestRefusedException or IOException or UnauthorizedAccessException)
             {
@@ -120,8 +123,8 @@ internal sealed class OutputRun : IAsyncDisposable
         var flow = new OutputFlow(_time);
         File = place.File is { } file ? Path.GetFileName(file) : null;
         await using var child = FfmpegChild.Start(
-            "ffmpeg", LegCommands.Output(place, _settings.Keyframes), ProcessorTime, folder: Folder?.Make(), writes: true,
-            reach: LegCommands.Reach(place, output: true));
+            "ffmpeg", LegCommands.Output(place, _settings.Keyframes, _hosted.SourceType), ProcessorTime, folder: Folder?.Make(),
+            writes: true, reach: LegCommands.Reach(place, output: true));
         var reading = ReadAsync(child, flow);
         var gaveUp = (string?)null;
         var writer = new OutputWriter(child.Input, flow, _time);
@@ -151,7 +154,7 @@ internal sealed class OutputRun : IAsyncDisposable
                     return null;
                 if (!other && !begun)
                     continue;
-                Passed(flow, await writer.PictureAsync(packet, CancellationToken.None).ConfigureAwait(false));
+                Passed(flow, await writer.PictureAsync(packet, _hosted.SourceType, CancellationToken.None).ConfigureAwait(false));
                 Interlocked.Increment(ref _frames);
                 if (begun)
                     continue;
