@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Text.Json;
+using TrueLive.Core.Tiers;
 
 namespace TrueLive.EndToEnd.Tests;
 
@@ -169,11 +171,12 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
     public async Task A_snapshot_and_a_recording_are_saved_and_the_view_can_be_split()
     {
         await using var page = await browser.OpenAsync(studio.Server);
-        await page.StartAsync("scene", "passthrough", "384x216");
+        await page.StartAsync("scene", "live-tiny", "384x216");
         await page.PicturesAsync(5);
         var picture = await page.Page.RunAndWaitForDownloadAsync(() => page.Page.ClickAsync("#snapshot"));
         Assert.EndsWith(".png", picture.SuggestedFilename, StringComparison.Ordinal);
         Assert.True(new FileInfo((await picture.PathAsync())!).Length > 2000);
+        Assert.Equal(AiMark.SourceType, Exiftool.SourceTypeOf((await picture.PathAsync())!));
         await page.Page.ClickAsync("#record");
         var from = await page.EvalAsync<int>("trueLive.figures.lastTrace.output");
         await page.UntilAsync($"trueLive.figures.lastTrace.output > {from + 20}");
@@ -183,6 +186,10 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
             "navigator.storage.getDirectory()).keys()) n += /^recording-[-0-9a-f]+$/.test(name); return n; })()"));
         var film = await page.Page.RunAndWaitForDownloadAsync(() => page.Page.ClickAsync("#record"));
         Assert.True(new FileInfo((await film.PathAsync())!).Length > 2000);
+        using var probe = Process.Start(new ProcessStartInfo(
+            "ffprobe", ["-v", "error", "-show_format", (await film.PathAsync())!]) { RedirectStandardOutput = true })!;
+        Assert.Contains(film.SuggestedFilename.EndsWith(".webm", StringComparison.Ordinal) ? AiMark.SourceType : "mp4",
+            await probe.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
         await page.Page.Locator("body").PressAsync("v");
         Assert.Equal("split", await page.EvalAsync<string>("document.querySelector('#stage').dataset.view"));
         await page.Page.FillAsync("#split", "20");

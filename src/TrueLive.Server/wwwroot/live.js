@@ -20,7 +20,7 @@ export class Live {
     () => ({ model: $('model').value, size: $('size').value, prompt: $('prompt').value, strength: $('strength').value }),
     true,
   );
-  stage = new Stage(this.session);
+  stage = new Stage(this.session, () => this.server?.models.find((m) => m.id === $('model').value)?.digital_source_type);
   prompt = new PromptLine(this);
   looks = new Looks(this);
   journal = new JournalSign(this.session);
