@@ -14,7 +14,7 @@ internal static class AiMarkHeader
             response.Headers.Append("Link", $"<{sourceType}>; rel=\"type\"");
     }
 
-    /// <summary>An SDP answer whose session says it; programs pass over an attribute that they do not know (RFC 8866 section 5.13).</summary>
+    /// <summary>An SDP answer whose session says it; programs pass over attributes that they do not know (RFC 8866 section 5).</summary>
     public static string InSdp(string sdp, string? sourceType)
     {
         var media = sdp.IndexOf("\r\nm=", StringComparison.Ordinal);

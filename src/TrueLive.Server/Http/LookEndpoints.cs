@@ -18,7 +18,8 @@ internal static class LookEndpoints
         .Accepts<byte[]>("image/jpeg").Produces(200, contentType: "image/jpeg").ProducesProblem(400).ProducesProblem(413)
         .ProducesProblem(429);
 
-    private static async Task<IResult> MakeAsync(HttpContext http, string? model, LookSheet sheets, ModelStore models, ServerOptions options)
+    private static async Task<IResult> MakeAsync(
+        HttpContext http, string? model, LookSheet sheets, ModelStore models, ServerOptions options)
     {
         var body = new MemoryStream();
         var buffer = new byte[16 * 1024];

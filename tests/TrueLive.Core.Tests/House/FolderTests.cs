@@ -15,6 +15,7 @@ public sealed partial class FolderTests
         ["TrueLive.Core"] = """
             Clips: Frames Models
             Sessions: Frames Models
+            Tiers: Models
             Models: Frames
             """,
         ["TrueLive.Media"] = """
