@@ -22,7 +22,7 @@ internal static class ModelsListCommands
             "the port of the settings)."
         };
         var list = new Command("list",
-            "List the models of this installation with what a running server has loaded of them, and the folders that cannot be used " +
+            "List the models of this installation and of a running server with what it has loaded, and the folders that cannot be used " +
             "with the reason.") { server, ModelsCommand.Json };
         list.SetAction((parsed, cancel) => ModelsCommand.GuardAsync(async () =>
         {
@@ -52,10 +52,24 @@ internal static class ModelsListCommands
                         Server = there.Of(passthrough.Info.Id),
                         Folder = "",
                         Wrong = (string?)null,
-                    }));
+                    })
+                    .Concat(Elsewhere().Select(m => new
+                    {
+                        Id = (string?)m.Id,
+                        Version = (string?)m.Version,
+                        Title = (string?)m.Title,
+                        Licence = (string?)null,
+                        Looks = (int?)null,
+                        Server = (string?)m.Words,
+                        Folder = "",
+                        Wrong = (string?)null,
+                    })));
             else
-                Show(rows, passthrough.Info, there);
+                Show(rows, passthrough.Info, there, Elsewhere());
             return 0;
+
+            IEnumerable<(string Id, string Version, string Title, string Words)> Elsewhere() =>
+                there.Except(rows.Select(r => r.Manifest?.Id).Append(passthrough.Info.Id));
         }));
         return list;
     }
@@ -100,7 +114,9 @@ internal static class ModelsListCommands
     {
         try
         {
-            return (folder, options.ManifestOf(folder), null);
+            var manifest = options.ManifestOf(folder);
+            manifest.FileBytes();
+            return (folder, manifest, null);
         }
         catch (ModelException wrong)
         {
@@ -108,7 +124,8 @@ internal static class ModelsListCommands
         }
     }
 
-    private static void Show((string Folder, ModelManifest? Manifest, string? Complaint)[] rows, ModelInfo passthrough, RunningModels there)
+    private static void Show((string Folder, ModelManifest? Manifest, string? Complaint)[] rows, ModelInfo passthrough,
+        RunningModels there, IEnumerable<(string Id, string Version, string Title, string Words)> elsewhere)
     {
         var table = Output.Table("id", "version", "title", "sizes", "looks", "memory", "licence", there.Title);
         foreach (var m in rows.Select(r => r.Manifest).OfType<ModelManifest>())
@@ -116,6 +133,8 @@ internal static class ModelsListCommands
                 m.Licence, there.Of(m.Id) ?? "-"));
         table.AddRow(Output.Cells(passthrough.Id, passthrough.Version, passthrough.Title, "any", "0", "no", "MIT",
             there.Of(passthrough.Id) ?? "-"));
+        foreach (var (id, version, title, words) in elsewhere)
+            table.AddRow(Output.Cells(id, version, title, "", "", "", "", words));
         AnsiConsole.Write(table);
         foreach (var wrong in rows.Where(r => r.Complaint is not null))
             Console.WriteLine($"Cannot be used: {wrong.Folder}\n    {wrong.Complaint}");

@@ -9,7 +9,7 @@ internal sealed class RunningModels
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
 
-    private readonly Dictionary<string, string> _words = [];
+    private readonly Dictionary<string, (string Version, string Title, string Words)> _models = [];
 
     private RunningModels(string title) => Title = title;
 
@@ -17,7 +17,11 @@ internal sealed class RunningModels
     public string Title { get; }
 
     /// <summary>The text for a model; null if the server does not have it.</summary>
-    public string? Of(string? id) => id is null ? null : _words.GetValueOrDefault(id);
+    public string? Of(string? id) => id is null ? null : _models.GetValueOrDefault(id).Words;
+
+    /// <summary>Those that the server has beside the given ones.</summary>
+    public IEnumerable<(string Id, string Version, string Title, string Words)> Except(IEnumerable<string?> ids) =>
+        _models.ExceptBy(ids.OfType<string>(), m => m.Key).Select(m => (m.Key, m.Value.Version, m.Value.Title, m.Value.Words));
 
     /// <summary>Asks a server. If none is named by <paramref name="address"/>, it is not an error that none answers.</summary>
     /// <param name="options">Settings of this installation: their port, and their first key unless TRUELIVE_KEY is set.</param>
@@ -36,7 +40,10 @@ internal sealed class RunningModels
                 .ConfigureAwait(false));
             var running = new RunningModels($"at {at}");
             foreach (var model in told.RootElement.GetProperty("models").EnumerateArray())
-                running._words[model.GetProperty("id").GetString()!] = Words(model);
+            {
+                running._models[model.GetProperty("id").GetString()!] =
+                    (model.GetProperty("version").GetString()!, model.GetProperty("title").GetString()!, Words(model));
+            }
             return running;
         }
         catch (Exception e) when (e is HttpRequestException or JsonException or KeyNotFoundException or InvalidOperationException

@@ -70,7 +70,10 @@ public static class ManifestDraft
             ["steps"] = new JsonArray([.. (draft.Steps ?? (consistency ? [32, 45] : [14, 21, 28, 35, 42]))
             .Select(s => JsonValue.Create(s))])
         };
-        if (draft.Steps is null && !consistency)
+        // A latent consistency model is told its scale, and was distilled with some around 8, not with 1.
+        if (consistency)
+            diffusion["guidance_scale"] = 8;
+        else if (draft.Steps is null)
             (diffusion["guidance"], diffusion["guidance_scale"]) = ("full", 7.5);
         if (draft.LatentScale is { } scale)
             diffusion["latent_scale"] = scale;

@@ -38,6 +38,7 @@ internal sealed class WorkerRun : IDisposable
     private Process? _process;
     private WorkerSocket? _socket;
     private Process? _inside;
+    private int? _insideId;
     private string? _why;
     private string? _phase = "did not connect";
     private long _phaseBegan;
@@ -57,7 +58,7 @@ internal sealed class WorkerRun : IDisposable
     public ReadyMessage? Ready { get; private set; }
 
     /// <summary>Id of the process inside the sandbox, not of the sandbox; null until it has introduced itself.</summary>
-    public int? ProcessId => _inside?.Id;
+    public int? ProcessId => _insideId;
 
     /// <summary>Processor time that the worker has used so far.</summary>
     public TimeSpan ProcessorTime
@@ -201,6 +202,7 @@ internal sealed class WorkerRun : IDisposable
                         Greet(message);
                         known = true;
                         _inside = PeerOf(socket);
+                        _insideId = _inside.Id;
                         Phase("did not become ready", LoadLimit);
                         socket.Send(new ToWorker("load")
                         {

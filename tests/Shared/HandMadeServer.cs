@@ -51,14 +51,26 @@ internal sealed class HandMadeServer : IDisposable
             while (true)
             {
                 using var client = await _listener.AcceptTcpClientAsync();
-                var stream = client.GetStream();
-                var request = await ReadAsync(stream);
-                if (request.Length > 0 && _answers[Math.Min(Interlocked.Increment(ref _asked), _answers.Length) - 1](request) is { } answer)
-                    await stream.WriteAsync(answer);
+                await AnswerAsync(client.GetStream());
             }
         }
-        catch (Exception error) when (error is SocketException or IOException or ObjectDisposedException)
+        catch (Exception error) when (error is SocketException or ObjectDisposedException)
         {
+            // The server is being disposed.
+        }
+    }
+
+    private async Task AnswerAsync(NetworkStream stream)
+    {
+        try
+        {
+            var request = await ReadAsync(stream);
+            if (request.Length > 0 && _answers[Math.Min(Interlocked.Increment(ref _asked), _answers.Length) - 1](request) is { } answer)
+                await stream.WriteAsync(answer);
+        }
+        catch (IOException)
+        {
+            // This client has gone; others may come.
         }
     }
 

@@ -172,8 +172,15 @@ internal sealed class JpegClient : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (_socket.State == WebSocketState.Open)
-            await _socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, CancellationToken.None);
+        try
+        {
+            if (_socket.State == WebSocketState.Open)
+                await _socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, CancellationToken.None);
+        }
+        catch (WebSocketException)
+        {
+            // The far side has closed, and what it said was not read.
+        }
         _socket.Dispose();
         _jpeg.Dispose();
         Assert.Equal(0, _pool.Rented);

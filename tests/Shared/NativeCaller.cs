@@ -70,7 +70,7 @@ internal sealed class NativeCaller : IAsyncDisposable
             KeyFrameRequested = () => Interlocked.Exchange(ref caller._keyWanted, 1),
         };
         caller._client = await WhipClient.ConnectAsync(whip, key, new MediaPreferences { Codecs = [codec], Audio = false }, handlers,
-            time, cancel);
+            time, cancel, patience: TimeSpan.FromMinutes(5));
         caller.Peer.OpenChannel("control", (_, utf8, _) => caller.Heard(utf8));
         caller._sending = caller.SendAsync();
         return caller;

@@ -88,9 +88,12 @@ public sealed class ModelsCommandTests : IDisposable
     {
         var place = Directory.CreateDirectory(Path.Combine(_home, "models")).FullName;
         Directory.Move(Copy("rotten", text => text[..200]), Path.Combine(place, "rotten"));
+        Directory.Move(Copy("robbed"), Path.Combine(place, "robbed"));
+        File.Delete(Path.Combine(place, "robbed", "words.bin"));
         var (code, said, _) = await RunAsync("models", "list", "--models-folder", place);
         Assert.Equal(0, code);
         Assert.Contains("Cannot be used: " + Path.Combine(place, "rotten"), said, StringComparison.Ordinal);
+        Assert.Contains("words.bin is not there", said, StringComparison.Ordinal);
         Assert.Contains("live-tiny", said, StringComparison.Ordinal);
     }
 

@@ -1,14 +1,15 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 
 namespace TrueLive.Clips.Tests;
 
 /// <summary>A real PostgreSQL from Debian's package, in a directory of its own, for the length of the test run.</summary>
 public sealed class PostgresServer : IAsyncLifetime
 {
+    // Seconds that only a hang reaches.
+    private const string Patience = "300";
+
     private readonly string _directory = Path.Combine(Path.GetTempPath(), "truelive-pg-" + Guid.NewGuid().ToString("N")[..8]);
-    private readonly int _port = FreePort();
+    private readonly int _port = FreePort.Next();
 
     public string ConnectionString(string database) =>
         $"Host=127.0.0.1;Port={_port};Username=truelive;Database={database};Maximum Pool Size=20";
@@ -25,11 +26,12 @@ public sealed class PostgresServer : IAsyncLifetime
 
     /// <summary>Starts it again on its port after <see cref="StopAsync"/>.</summary>
     public Task StartAsync() =>
-        ToolAsync("pg_ctl", "-D", _directory + "/data", "-w", "-l", _directory + "/log", "-o",
+        ToolAsync("pg_ctl", "-D", _directory + "/data", "-w", "-t", Patience, "-l", _directory + "/log", "-o",
         $"-p {_port} -k {_directory} -c listen_addresses=127.0.0.1 -c fsync=off", "start");
 
     /// <summary>Stops it as a crash would: connections break, nothing is lost that was committed.</summary>
-    public Task StopAsync() => ToolAsync("pg_ctl", "-D", _directory + "/data", "-m", "immediate", "-w", "stop");
+    public Task StopAsync() => ToolAsync("pg_ctl", "-D", _directory + "/data", "-m", "immediate", "-w", "-t",
+        Patience, "stop");
 
     public async Task<string> NewDatabaseAsync()
     {
@@ -64,12 +66,5 @@ public sealed class PostgresServer : IAsyncLifetime
         await process.WaitForExitAsync();
         if (process.ExitCode != 0)
             throw new InvalidOperationException($"{file} {string.Join(' ', arguments)} ended with {process.ExitCode}.");
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

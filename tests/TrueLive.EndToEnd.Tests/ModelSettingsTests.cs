@@ -88,5 +88,6 @@ public sealed class ModelSettingsTests(Browser browser)
         var models = JsonNode.Parse(said)!.AsArray();
         Assert.Matches("^warm, about \\d+(\\.\\d+)? frames per second$",
             (string)models.Single(m => (string?)m!["id"] == "passthrough")!["server"]!);
+        Assert.Matches("^warm, .*, for clips$", (string)models.Single(m => (string?)m!["id"] == "tinting")!["server"]!);
     }
 }

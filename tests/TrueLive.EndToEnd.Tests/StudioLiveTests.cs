@@ -197,6 +197,33 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
     }
 
     [Fact]
+    public async Task A_recording_on_the_server_is_begun_stopped_played_and_deleted_and_whoever_is_filmed_sees_it()
+    {
+        await using var page = await browser.OpenAsync(studio.Server);
+        await page.StartAsync("scene", "passthrough", "384x216");
+        await page.PicturesAsync(5);
+        await page.Page.ClickAsync("#recordings > summary");
+        await page.Page.ClickAsync("#server-record:text('Record this session')");
+        await page.UntilAsync("!document.querySelector('#journal-mark').hidden");
+        Assert.True(await page.Page.IsVisibleAsync("#journal-mark"));
+        await page.UntilAsync("/ [1-9][0-9.]* (kB|MB)/.test(document.querySelector('[data-recording=true] p')?.textContent ?? '')");
+        await Studio.PictureAsync(page.Page, "recording-on");
+        await Studio.ReadableAsync(page.Page, "recording-on");
+        await page.Page.ClickAsync("#server-record:text('Stop recording')");
+        await page.UntilAsync("document.querySelector('#journal-mark').hidden");
+        await page.UntilAsync("document.querySelector('[data-recording=false] p').textContent.includes('It was stopped.')");
+        await page.Page.ClickAsync("[data-recording=false] >> text=Play");
+        var url = await page.EvalAsync<string>("document.querySelector('.recordings video').src");
+        Assert.Equal(206, await page.EvalAsync<int>($"fetch('{url}', {{ headers: {{ Range: 'bytes=0-9' }} }}).then((r) => r.status)"));
+        // It can be deleted without a session, too.
+        await page.Page.ClickAsync("#start");
+        await page.UntilAsync("trueLive.transport === null && document.querySelector('#server-record').disabled");
+        await page.Page.ClickAsync("[data-recording=false] >> text=Delete");
+        await page.UntilAsync("!document.querySelector('[data-recording]')");
+        Assert.Equal(404, await page.EvalAsync<int>($"fetch('{url}', {{ cache: 'no-store' }}).then((r) => r.status)"));
+    }
+
+    [Fact]
     public async Task The_output_is_seen_mirrored_beside_its_input_full_screen_with_its_figures_and_in_a_small_window()
     {
         await using var page = await browser.OpenAsync(studio.Server, "webrtc");

@@ -20,7 +20,7 @@ public sealed class ControlLossTests : IAsyncLifetime
     [Fact]
     public async Task Sessions_go_on_without_any_control_node_and_the_next_one_learns_of_them()
     {
-        var port = RedisServer.FreePort();
+        var port = FreePort.Next();
         await _fleet.StartControlAsync(o => o.Port = port);
         await _fleet.StartWorkerAsync("gpu-1");
         await TestFleet.UntilAsync(async () => await _fleet.StateAsync("gpu-1") == "ready");

@@ -142,6 +142,17 @@ public sealed partial class FleetDirectoryTests
     }
 
     [Fact]
+    public void However_long_a_worker_may_be_silent_a_new_directory_soon_says_what_it_knows()
+    {
+        var patient = new FleetDirectory(_time, TimeSpan.FromMinutes(1), TimeSpan.FromSeconds(30), NewLine());
+        patient.Hear(Linked("a"), Report(Session("s"), Session("t")));
+        Assert.Contains("just begun", patient.Place("u", Any, []).Words, StringComparison.Ordinal);
+        _time.Advance(FleetDirectory.WakeTime);
+        Assert.Equal((2, 2), patient.Place("u", Any, []) is var full ? (full.Capacity, full.Running) : default);
+        Assert.Equal(SessionPlace.Unknown, patient.Find("v").Place);
+    }
+
+    [Fact]
     public void A_drained_worker_gets_nothing_new_and_its_sessions_have_a_while_to_end()
     {
         Hear("a", Session("s"));

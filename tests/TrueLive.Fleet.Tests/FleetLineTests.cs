@@ -16,8 +16,8 @@ public sealed class FleetLineTests
     {
         await using var fleet = new TestFleet();
         await fleet.StartControlAsync(o => (o.Queue, o.QueuePerClient) = (Length, Length));
-        await fleet.StartWorkerAsync("gpu-1", o => o.KeepSeconds = 3600);
-        await fleet.StartWorkerAsync("gpu-2", o => o.KeepSeconds = 3600);
+        await fleet.StartWorkerAsync("gpu-1");
+        await fleet.StartWorkerAsync("gpu-2");
         await TestFleet.UntilAsync(async () => (await fleet.ViewAsync())["free"]!["passthrough"] is { } free && (int)free == 6);
 
         // The directory has heard every worker by then.

@@ -19,7 +19,8 @@ public sealed class LostWorkerTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _control = await ServerProcess.StartControlAsync("--data-folder", Path.Combine(_folder, "control"));
+        // Long enough that a worker that lives is not taken for lost on a busy machine.
+        _control = await ServerProcess.StartControlAsync("--data-folder", Path.Combine(_folder, "control"), "--worker-silence-ms", "5000");
         _http = new HttpClient { BaseAddress = new Uri(_control.Address), Timeout = TimeSpan.FromMinutes(5) };
         string[] names = ["dies", "hangs", "lives"];
         foreach (var (name, worker) in names.Zip(await Task.WhenAll(names.Select(StartAsync))))

@@ -17,8 +17,7 @@ public sealed class MovedSessionTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        // Nobody dies here, and on a busy machine a worker may be silent for long.
-        await _fleet.StartControlAsync(o => (o.DrainSeconds, o.WorkerSilenceMs) = (3600, 60_000));
+        await _fleet.StartControlAsync(o => o.DrainSeconds = 3600);
         await _fleet.StartWorkerAsync("new", null, Model());
         // The one with most room is taken first.
         await _fleet.StartWorkerAsync("old", o => o.MaxSessions = TestFleet.Places + 3, Model());

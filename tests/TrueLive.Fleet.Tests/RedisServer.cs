@@ -1,13 +1,11 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 
 namespace TrueLive.Fleet.Tests;
 
 /// <summary>A real Redis from Debian's package, without a file.</summary>
 internal sealed class RedisServer : IDisposable
 {
-    private readonly int _port = FreePort();
+    private readonly int _port = FreePort.Next();
     private readonly Process _process;
 
     public RedisServer() => _process = Run();
@@ -37,13 +35,5 @@ internal sealed class RedisServer : IDisposable
         // It says little more after this, so nobody needs to read on.
         while (process.StandardOutput.ReadLine() is { } line && !line.Contains("accept connections", StringComparison.Ordinal)) { }
         return process;
-    }
-
-    /// <summary>A port that nobody listens on now.</summary>
-    internal static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Net.Http.Json;
-using System.Net.WebSockets;
 using System.Text.Json.Nodes;
 using TrueLive.Fleet.Links;
 using TrueLive.Server.Access;
@@ -86,7 +85,7 @@ public sealed class RollingUpgradeTests : IAsyncLifetime
             for (begun.Signal(); ; moves.AddOrUpdate(number, 1, (_, n) => n + 1))
             {
                 await client.SendAtPaceUntilAsync(Pace, "state", m => (string?)m["cause"] == "control_moved", stop);
-                await LeaveAsync(client);
+                await client.DisposeAsync();
                 client = await JpegClient.ConnectAsync(_http.BaseAddress!, $"token={token}");
                 var hello = await client.MessageAsync("session");
                 Assert.Equal(("ink", number / 10.0, true), ((string?)hello["prompt"]!["text"],
@@ -96,19 +95,7 @@ public sealed class RollingUpgradeTests : IAsyncLifetime
         }
         finally
         {
-            await LeaveAsync(client);
-        }
-    }
-
-    // Its worker may have closed it already.
-    private static async Task LeaveAsync(JpegClient client)
-    {
-        try
-        {
             await client.DisposeAsync();
-        }
-        catch (WebSocketException)
-        {
         }
     }
 

@@ -15,8 +15,7 @@ public sealed class StoppedWorkerTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        // Nobody dies here, and on a busy machine a worker may be silent for long.
-        await _fleet.StartControlAsync(o => (o.DrainSeconds, o.WorkerSilenceMs) = (0, 60_000));
+        await _fleet.StartControlAsync(o => o.DrainSeconds = 0);
         await _fleet.StartWorkerAsync("stays");
         await _fleet.StartWorkerAsync("stops", o => o.MaxSessions = TestFleet.Places + 1);
         await TestFleet.UntilAsync(async () => await _fleet.StateAsync("stays") == "ready" && await _fleet.StateAsync("stops") == "ready");

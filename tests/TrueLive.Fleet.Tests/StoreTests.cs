@@ -17,14 +17,16 @@ public sealed class StoreTests(PostgresServer postgres) : IClassFixture<Postgres
     [Theory]
     [InlineData("postgres")]
     [InlineData("redis")]
+    [Trait("Run", "alone")]
     public async Task Either_control_node_places_on_a_worker_that_is_linked_to_the_other_and_one_of_them_may_die(string kind)
     {
         using var redis = kind == "redis" ? new RedisServer() : null;
         var store = redis?.Address ?? Address(await postgres.NewDatabaseAsync());
         await using var fleet = new TestFleet();
         await fleet.StartControlAsync(o => (o.Store, o.SiloPort) = (store, 0));
-        await fleet.StartWorkerAsync("gpu-1");
-        await using var second = await ServerProcess.StartControlAsync("--store", store, "--silo-port", "0", "--data-folder",
+        await fleet.StartWorkerAsync("gpu-1", o => o.KeepSeconds = 60);
+        await using var second = await ServerProcess.StartControlAsync("--store", store, "--silo-port", "0", "--worker-silence-ms", "60000",
+            "--data-folder",
             Path.Combine(fleet.ControlFolder, "second"));
         using var there = new HttpClient { BaseAddress = new Uri(second.Address), Timeout = TimeSpan.FromMinutes(5) };
         await TestFleet.UntilAsync(() => PlacedAsync(there));
@@ -41,9 +43,9 @@ public sealed class StoreTests(PostgresServer postgres) : IClassFixture<Postgres
     public async Task A_store_that_is_away_or_of_another_version_is_told_at_the_start()
     {
         var wrong = await Assert.ThrowsAsync<ConfigurationException>(() =>
-            PostgresStore.OpenAsync($"postgres://nobody@127.0.0.1:{RedisServer.FreePort()}/fleet", Cancel));
+            PostgresStore.OpenAsync($"postgres://nobody@127.0.0.1:{FreePort.Next()}/fleet", Cancel));
         Assert.Contains("database fleet, cannot be used", wrong.Message, StringComparison.Ordinal);
-        wrong = await Assert.ThrowsAsync<ConfigurationException>(() => RedisStore.OpenAsync($"redis://127.0.0.1:{RedisServer.FreePort()}"));
+        wrong = await Assert.ThrowsAsync<ConfigurationException>(() => RedisStore.OpenAsync($"redis://127.0.0.1:{FreePort.Next()}"));
         Assert.Contains("cannot be used", wrong.Message, StringComparison.Ordinal);
         var database = await postgres.NewDatabaseAsync();
         await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => PostgresStore.OpenAsync(Address(database), Cancel)));

@@ -43,7 +43,8 @@ public sealed class TestFleet : IAsyncLifetime
 
     internal async Task StartControlAsync(Action<ServerOptions> change, string? key = null)
     {
-        var options = new ServerOptions { Port = 0, LogLevel = "Warning", DataFolder = ControlFolder };
+        // Nobody dies here: on a busy machine a worker may be silent for long.
+        var options = new ServerOptions { Port = 0, LogLevel = "Warning", DataFolder = ControlFolder, WorkerSilenceMs = 60_000 };
         change(options);
         var app = await ControlNode.BuildAsync(options, TestContext.Current.CancellationToken);
         Door = await RunAsync(app);
@@ -65,6 +66,8 @@ public sealed class TestFleet : IAsyncLifetime
             DataFolder = Path.Combine(_folder, name),
             Size = "64x64",
             MaxSessions = Places,
+            // None is over because a step of a test took long.
+            KeepSeconds = 3600,
             Join = Door.ToString().TrimEnd('/'),
             JoinKey = NewJoinKey(name),
         };
@@ -111,10 +114,13 @@ public sealed class TestFleet : IAsyncLifetime
     /// <summary>Ends all sessions, and waits until the directory knows.</summary>
     internal async Task ClearAsync()
     {
-        foreach (var session in (await Http.GetFromJsonAsync<JsonNode>("/v1/sessions",
-            TestContext.Current.CancellationToken))!["sessions"]!.AsArray())
-            using (await Http.DeleteAsync($"/v1/sessions/{session!["id"]}", TestContext.Current.CancellationToken)) { }
-        await UntilAsync(async () => (await ViewAsync())["sessions"]!.AsArray().Count == 0);
+        await UntilAsync(async () =>
+        {
+            var left = (await ViewAsync())["sessions"]!.AsArray();
+            foreach (var session in left)
+                using (await Http.DeleteAsync($"/v1/sessions/{session!["id"]}", TestContext.Current.CancellationToken)) { }
+            return left.Count == 0;
+        });
     }
 
     internal static async Task UntilAsync(Func<Task<bool>> condition)

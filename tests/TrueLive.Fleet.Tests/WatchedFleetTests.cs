@@ -101,13 +101,13 @@ public sealed partial class WatchedFleetTests : IAsyncLifetime
         Assert.True(queries.Count >= 15);
         using var worker = new HttpClient { BaseAddress = new Uri(_worker.Address) };
         var page = "";
-        // Figures are looked at once a second, and pages cached for a moment.
+        // Figures are looked at once a second, requests counted once they are answered, and pages cached for a moment.
+        string[] late = ["truelive_fleet_workers{", "truelive_fleet_placement_time_seconds_bucket{", "truelive_requests_refused_total{",
+            "truelive_frames_dropped_total{", "truelive_frame_age_seconds_bucket{", "truelive_frame_stage_duration_seconds_bucket{"];
         await TestFleet.UntilAsync(async () =>
         {
             page = await _http.GetStringAsync("/metrics", Cancel) + await worker.GetStringAsync("/metrics", Cancel);
-            return page.Contains("truelive_fleet_workers{", StringComparison.Ordinal)
-                && page.Contains("truelive_frames_dropped_total{", StringComparison.Ordinal)
-                && page.Contains("truelive_frame_age_seconds_bucket", StringComparison.Ordinal);
+            return late.All(metric => page.Contains(metric, StringComparison.Ordinal));
         });
         // Prometheus adds the label instance itself.
         var labels = Sample().Matches(page).GroupBy(m => m.Groups["name"].Value).ToDictionary(g => g.Key,

@@ -83,6 +83,9 @@ internal static class Seeds
             """{"i":0,"n":1,"k</w>":2,"in":3,"ink</w>":4,"e":5,"o</w>":6,"<|startoftext|>":7,"<|endoftext|>":8}"""u8.ToArray(),
             "#version: 0.2\ni n\nin k</w>\n"u8.ToArray(),
             """{"pad_token":{"content":"<|endoftext|>"}}"""u8.ToArray()]));
+        Save("tokenizer", "whole", Join([[], [], """{"model_max_length":Infinity}"""u8.ToArray(), """{"pad_token":"i"}"""u8.ToArray(), [..
+            """{"model":{"vocab":{"i":0,"n":1,"k</w>":2,"in":3,"ink</w>":4,"<|startoftext|>":7,"<|endoftext|>":8}"""u8,
+            .. ""","merges":["i n",["in","k</w>"]]}}"""u8]]));
         Save("words", "four", FileTargets.WordTableOf("ink", "neon", "blue", "film"));
         Save("observation", "short", Observed());
         Save("report", "simulated", Reported());

@@ -97,8 +97,8 @@ public sealed class PullTests
     {
         string[] names =
         [
-            .. DiffusionSpec.Parts, "text_encoder_2/model.onnx", "text_encoder_2/model.onnx_data", "tokenizer_2/vocab.json",
-            "tokenizer_2/merges.txt", "unet/model.onnx_data", "LICENSE.md",
+            .. DiffusionSpec.Files(_ => false), "text_encoder_2/model.onnx", "text_encoder_2/model.onnx_data", "tokenizer_2/vocab.json",
+            "tokenizer_2/merges.txt", "tokenizer_2/special_tokens_map.json", "unet/model.onnx_data", "LICENSE.md",
         ];
         string[] more = ["unet/diffusion_pytorch_model.safetensors", "sd_xl_turbo_1.0.safetensors", "vae/config.json",
             "unet/config.json", "output_tile.jpg"];
@@ -106,6 +106,9 @@ public sealed class PullTests
         var wrong = Assert.Throws<HubException>(() => RepositoryLayout.Choose([.. names.Where(n => n != "tokenizer_2/vocab.json")],
             null, "acme/model"));
         Assert.Contains("lacks tokenizer_2/vocab.json", wrong.Message, StringComparison.Ordinal);
+        // Newer exporters write a tokenizer as one file.
+        string[] whole = [.. names.Where(n => n is not ("tokenizer/vocab.json" or "tokenizer/merges.txt")), "tokenizer/tokenizer.json"];
+        Assert.Equal(whole.Order(), RepositoryLayout.Choose([.. whole, "tokenizer_2/tokenizer.json"], null, "acme/model").Files.Order());
     }
 
     [Fact]

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Net;
 using Microsoft.AspNetCore.Http;
 using TrueLive.Hub.Repositories;
@@ -127,13 +126,9 @@ public sealed class TransferTests
         using var puller = new Puller(hub.Address, time: time);
         var pulling = puller.BringAsync();
         await silent.Task;
-        // The wait for what does not come may begin a moment later; the ones after it are not to be cut short.
-        while (hub.Requests.Count(r => r.OfStore) < 2)
-        {
-            time.Elapse();
-            for (var looks = 0; looks < 200 && hub.Requests.Count(r => r.OfStore) < 2; looks++)
-                await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, Puller.Cancel);
-        }
+        // The wait for what does not come may begin a moment later.
+        while (time.Elapse())
+            await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, Puller.Cancel);
         await pulling;
         held.SetResult();
         Assert.Equal(2, hub.Requests.Count(r => r.OfStore));
@@ -315,21 +310,36 @@ public sealed class TransferTests
     /// <summary>Pauses between tries pass at once; long limits pass when they are told to.</summary>
     private sealed class HastyTime : TimeProvider
     {
-        private readonly ConcurrentBag<ITimer> _limits = [];
+        private readonly Lock _gate = new();
+        private readonly List<ITimer> _limits = [];
+        private bool _hasPaused;
 
-        public void Elapse()
+        /// <summary>
+        /// Lets the limits pass that have begun. False once there was a pause between tries: then one has, and those that begin later hold.
+        /// </summary>
+        public bool Elapse()
         {
-            foreach (var limit in _limits)
-                limit.Change(TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+            lock (_gate)
+            {
+                foreach (var limit in _hasPaused ? [] : _limits)
+                    limit.Change(TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+                return !_hasPaused;
+            }
         }
 
         public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
         {
-            if (dueTime < TimeSpan.FromSeconds(30))
-                return base.CreateTimer(callback, state, dueTime > TimeSpan.Zero ? TimeSpan.Zero : dueTime, period);
-            var limit = base.CreateTimer(callback, state, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-            _limits.Add(limit);
-            return limit;
+            lock (_gate)
+            {
+                if (dueTime < TimeSpan.FromSeconds(30))
+                {
+                    _hasPaused |= dueTime > TimeSpan.Zero;
+                    return base.CreateTimer(callback, state, dueTime > TimeSpan.Zero ? TimeSpan.Zero : dueTime, period);
+                }
+                var limit = base.CreateTimer(callback, state, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+                _limits.Add(limit);
+                return limit;
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ public sealed partial class LiveSession
 {
     private readonly Lock _control = new();
     private readonly PendingCommands _pending;
-    private SessionState _state = SessionState.Created;
+    private volatile SessionState _state = SessionState.Created;
     private SessionTransition? _last;
     private SessionEnd? _end;
 
@@ -230,8 +230,9 @@ public sealed partial class LiveSession
         if (!SessionLifecycle.Allows(_state, to))
             throw new InvalidOperationException($"A session does not go from {_state} to {to}.");
         var step = new SessionTransition(_state, to, _time.GetUtcNow(), end);
-        _state = to;
+        // Whoever sees the state finds why it came about.
         Volatile.Write(ref _last, step);
+        _state = to;
         Moved?.Invoke(this, step);
     }
 }

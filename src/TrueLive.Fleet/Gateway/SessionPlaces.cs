@@ -19,9 +19,6 @@ internal sealed class SessionPlaces(IGrainFactory grains, PlacementTimes times, 
 
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(200);
 
-    // The directory knows all sessions again when every worker has reported once.
-    private static readonly TimeSpan WakeTime = TimeSpan.FromSeconds(3);
-
     private IFleetGrain Fleet => grains.GetGrain<IFleetGrain>(0);
 
     /// <summary>A worker that takes a new session, and the id of the session.</summary>
@@ -66,7 +63,7 @@ internal sealed class SessionPlaces(IGrainFactory grains, PlacementTimes times, 
                     throw new RequestRefusedException(
                         503, "The machine that had the session is lost. It goes on elsewhere when its sender is back. Try again in a " +
                             "few seconds.");
-                case SessionPlace.Waking when time.GetElapsedTime(began) < WakeTime:
+                case SessionPlace.Waking when time.GetElapsedTime(began) < FleetDirectory.WakeTime:
                     continue;
                 default:
                     return null;

@@ -24,6 +24,9 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
     // A client that comes back has as long at least, as on a server of its own.
     private static readonly TimeSpan LeastKept = TimeSpan.FromSeconds(30);
 
+    /// <summary>Every worker that lives has reported by then, however long one may be silent.</summary>
+    public static readonly TimeSpan WakeTime = TimeSpan.FromSeconds(3);
+
     // How long a worker that is lost is shown.
     private static readonly TimeSpan WorkerTime = TimeSpan.FromMinutes(10);
     private static readonly Heard Nothing = new(false, []);
@@ -160,7 +163,7 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
     }
 
     // Until every worker has reported once, what it has is not known: nothing is said to be full, or not to be there.
-    private bool IsWaking => time.GetElapsedTime(_began) < 2 * silence;
+    private bool IsWaking => time.GetElapsedTime(_began) is var awake && awake < 2 * silence && awake < WakeTime;
 
     private TakenPlace Refuse(PlacementChoice choice)
     {

@@ -30,7 +30,7 @@ internal static class OwnManifest
             if (manifest.Command.Length > 0)
                 throw new HubException($"{what} is a program, and programs from a hub are not run. Download it yourself, read it, and "
                     + "use truelive models add.");
-            var needed = manifest.Files.Concat(manifest.Diffusion is null ? [] : DiffusionSpec.OptionalParts.Where(names.Contains))
+            var needed = (manifest.Diffusion is null ? manifest.Files : DiffusionSpec.Files(names.Contains).Prepend(FileName))
                 .Concat(names.Where(RepositoryLayout.IsText));
             return new RepositoryLayout(null, [.. needed.Distinct()]) { HasManifest = true };
         }

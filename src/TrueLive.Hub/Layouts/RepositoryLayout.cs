@@ -11,9 +11,6 @@ public sealed partial record RepositoryLayout(string? Network, IReadOnlyList<str
 {
     private const int MaxNamed = 20;
 
-    // What a pipeline of SDXL's shape has beside the parts of any.
-    private static readonly string[] SecondText = ["text_encoder_2/model.onnx", "tokenizer_2/vocab.json", "tokenizer_2/merges.txt"];
-
     /// <summary>The repository has a manifest of our own.</summary>
     public bool HasManifest { get; init; }
 
@@ -34,13 +31,12 @@ public sealed partial record RepositoryLayout(string? Network, IReadOnlyList<str
         var texts = names.Where(IsText);
         if (network is null && names.Contains("unet/model.onnx"))
         {
-            var second = names.Any(n => n.StartsWith("text_encoder_2/", StringComparison.Ordinal));
-            var missing = DiffusionSpec.Parts.Concat(second ? SecondText : []).Where(p => !names.Contains(p)).ToList();
+            var parts = DiffusionSpec.Files(names.Contains);
+            var missing = parts.Where(p => !names.Contains(p)).ToList();
             if (missing.Count > 0)
                 throw new HubException($"{what} looks like a diffusion pipeline, but lacks {string.Join(", ", missing)}. "
                     + "docs/diffusion.md lists what belongs to one.");
-            var parts = DiffusionSpec.Parts.Concat(DiffusionSpec.OptionalParts.Where(names.Contains)).ToList();
-            return new RepositoryLayout(null, [.. parts.Concat(parts.SelectMany(p => Data(p, names))).Concat(texts).Distinct()]);
+            return new RepositoryLayout(null, [.. parts.Concat(texts).Distinct()]);
         }
         var all = names.Where(n => n.EndsWith(".onnx", StringComparison.OrdinalIgnoreCase)).Order(StringComparer.Ordinal).ToList();
         var chosen = network is not null ? all.FirstOrDefault(n => n == network) : all.Count == 1 ? all[0] : null;

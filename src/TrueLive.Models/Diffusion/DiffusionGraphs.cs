@@ -11,6 +11,7 @@ namespace TrueLive.Models.Diffusion;
 internal sealed class DiffusionGraphs : IDisposable
 {
     private const int MaxConfigBytes = 1 << 20;
+    private const float DefaultScale = 0.18215f;
     private const string SecondText = "text_encoder_2";
 
     private readonly List<(string Part, InferenceSession Session)> _all = [];
@@ -51,7 +52,7 @@ internal sealed class DiffusionGraphs : IDisposable
     /// <exception cref="ModelException">A part is missing or does not fit; the message names it.</exception>
     public static DiffusionGraphs Load(ModelManifest manifest, int threads)
     {
-        foreach (var folder in DiffusionSpec.Parts.Concat(DiffusionSpec.OptionalParts)
+        foreach (var folder in DiffusionSpec.Files(p => File.Exists(Path.Combine(manifest.Folder, p)))
             .Select(p => Path.Combine(manifest.Folder, Path.GetDirectoryName(p)!)).Distinct())
         {
             if (new DirectoryInfo(folder) is { Exists: true, LinkTarget: { } target })
@@ -104,13 +105,18 @@ internal sealed class DiffusionGraphs : IDisposable
         {
             var part = i == 0 ? "text_encoder" : SecondText;
             Input(text, part, "input_ids", [1, ClipTokenizer.Length], TensorElementType.Int64, TensorElementType.Int32);
-            Width += Output(text, part, tokens, [1, ClipTokenizer.Length, -1])[2];
+            var width = Output(text, part, tokens, [1, ClipTokenizer.Length, -1])[2];
+            Width += width > 0 ? width : Made(text, part, "input_ids", [1, ClipTokenizer.Length], tokens, 3)[2];
         }
         Pooled = Texts.Count == 1 ? 0 : Output(Texts[1].Session, SecondText, "text_embeds", [1, -1])[1];
+        if (Pooled < 0)
+            Pooled = Made(Texts[1].Session, SecondText, "input_ids", [1, ClipTokenizer.Length], "text_embeds", 2)[1];
         var sample = Input(UNet, "unet", "sample", [1, -1, -1, -1], TensorElementType.Float, TensorElementType.Float16);
-        Channels = sample[1];
+        Input(Encoder, "vae_encoder", "sample", [1, 3, -1, -1], TensorElementType.Float, TensorElementType.Float16);
+        EncoderOutput = Encoder.OutputMetadata.ContainsKey("latent_parameters") ? "latent_parameters" : "latent_sample";
+        Channels = sample[1] > 0 ? sample[1] : Latents() / (EncoderOutput == "latent_sample" ? 1 : 2);
         Require(Channels is >= 1 and <= 64 && Width is >= 1 and <= 8192, "unet",
-            $"'sample' has {Channels} planes and a token {Width} numbers; 1 to 64 and 1 to 8192, fixed in the graph, are taken");
+            $"'sample' has {Channels} planes and a token {Width} numbers; 1 to 64 and 1 to 8192 are taken");
         Require(UNet.InputMetadata.TryGetValue("timestep", out var time) && time.Dimensions.All(d => d <= 1), "unet",
             "needs the input 'timestep' with one number");
         Require(Takes(time!, TensorElementType.Int64, TensorElementType.Int32, TensorElementType.Float, TensorElementType.Float16), "unet",
@@ -137,11 +143,25 @@ internal sealed class DiffusionGraphs : IDisposable
             ? $"takes '{other}', as SDXL's does: put {SecondText}/model.onnx and tokenizer_2 beside it"
             : $"takes '{other}', which is not filled");
         Output(UNet, "unet", "out_sample", [1, Channels, -1, -1]);
-        Input(Encoder, "vae_encoder", "sample", [1, 3, -1, -1], TensorElementType.Float, TensorElementType.Float16);
-        EncoderOutput = Encoder.OutputMetadata.ContainsKey("latent_parameters") ? "latent_parameters" : "latent_sample";
         Output(Encoder, "vae_encoder", EncoderOutput, [1, EncoderOutput == "latent_sample" ? Channels : 2 * Channels, -1, -1]);
         Input(Decoder, "vae_decoder", "latent_sample", [1, Channels, -1, -1], TensorElementType.Float, TensorElementType.Float16);
         Output(Decoder, "vae_decoder", "sample", [1, 3, -1, -1]);
+
+        // Older exporters leave every side of a tensor free. A run on a picture of the model's smallest size shows how many there are.
+        int Latents()
+        {
+            var declared = Output(Encoder, "vae_encoder", EncoderOutput, [1, -1, -1, -1])[1];
+            var (width, height) = manifest.Describe().Sizes.Nearest(manifest.Size!.Min, manifest.Size.Min);
+            return declared > 0 ? declared : Made(Encoder, "vae_encoder", "sample", [1, 3, height, width], EncoderOutput, 4)[1];
+        }
+
+        int[] Made(InferenceSession graph, string part, string input, long[] shape, string output, int sides)
+        {
+            var made = GraphRuntime.ShapeOf($"{Path.Combine(manifest.Folder, part, "model.onnx")} (diffusion)", graph, input, shape, output);
+            Require(made.Length == sides && made.All(side => side is > 0 and <= int.MaxValue), part,
+                $"makes '{output}' of {GraphCheck.Describe(graph.OutputMetadata[output])} with the sides [{string.Join(", ", made)}]");
+            return [.. made.Select(side => (int)side)];
+        }
 
         // SDXL was trained on the tokens before the last layer.
         string LastButOne(InferenceSession graph, string part)
@@ -192,13 +212,19 @@ internal sealed class DiffusionGraphs : IDisposable
     {
         var path = Path.Combine(folder, "vae_decoder", "config.json");
         if (!File.Exists(path))
-            return 0.18215f;
+            return DefaultScale;
         try
         {
-            using var document = JsonDocument.Parse(FolderFile.Read(path, "diffusion", MaxConfigBytes),
+            using var document = JsonDocument.Parse(PythonJson.Plain(FolderFile.Read(path, "diffusion", MaxConfigBytes)),
                 new JsonDocumentOptions { MaxDepth = 16 });
-            if (document.RootElement.ValueKind == JsonValueKind.Object
-                && document.RootElement.TryGetProperty("scaling_factor", out var given) && given.ValueKind == JsonValueKind.Number
+            var root = document.RootElement;
+            if (root.ValueKind == JsonValueKind.Object && !root.TryGetProperty("scaling_factor", out _))
+            {
+                // diffusers wrote none before 0.14, and takes these.
+                return root.TryGetProperty("_class_name", out var name) && name.ValueKind == JsonValueKind.String
+                    && name.ValueEquals("AutoencoderTiny") ? 1 : DefaultScale;
+            }
+            if (root.ValueKind == JsonValueKind.Object && root.GetProperty("scaling_factor") is { ValueKind: JsonValueKind.Number } given
                 && given.TryGetSingle(out var scale) && scale is > 0 and <= 100)
                 return scale;
             throw new ModelException($"{path} has no scaling_factor above 0. Name it as diffusion.latent_scale in manifest.json instead.");

@@ -49,7 +49,7 @@ public sealed class DiffusionModel : FolderModel
 
     internal float[] NoText => _text.Nothing;
 
-    /// <summary>Loads a folder and tries one step.</summary>
+    /// <summary>Loads a folder and tries a step at its smallest size and at the next.</summary>
     /// <param name="manifest">Its manifest, with a diffusion part.</param>
     /// <param name="threads">Threads that a step uses; 0 takes all cores, since little of a step is not the UNet's.</param>
     /// <param name="time">Clock that bounds a step.</param>
@@ -63,8 +63,13 @@ public sealed class DiffusionModel : FolderModel
         {
             var model = new DiffusionModel(manifest, graphs, schedule, TextEncoder.Load(manifest.Folder, graphs.Texts, graphs.Pooled > 0),
                 threads, time);
-            var (width, height) = model.Info.Sizes.Nearest(manifest.Size!.Min, manifest.Size.Min);
-            model.Open(width, height).Dispose();
+            var size = manifest.Size!;
+            var small = model.Info.Sizes.Nearest(size.Min, size.Min);
+            model.Open(small.Width, small.Height).Dispose();
+            // A UNet that halves its latents several times needs multiples of more than the autoencoder's 8.
+            var next = model.Info.Sizes.Nearest(size.Min + size.Multiple, size.Min + size.Multiple);
+            if (next != small)
+                model.Try(next.Width, next.Height);
             return model;
         }
         catch (Exception e) when (e is OnnxRuntimeException or ModelStepException or NotSupportedException or ArgumentException)
@@ -76,6 +81,19 @@ public sealed class DiffusionModel : FolderModel
         {
             graphs.Dispose();
             throw;
+        }
+    }
+
+    private void Try(int width, int height)
+    {
+        try
+        {
+            Open(width, height).Dispose();
+        }
+        catch (Exception e) when (e is OnnxRuntimeException or ModelStepException or NotSupportedException)
+        {
+            throw new ModelException($"{Path.Combine(Manifest.Folder, "manifest.json")}: size.multiple is {Manifest.Size!.Multiple}, but the " +
+                $"pipeline does not run at {width}x{height}. UNets of Stable Diffusion need 64. {e.Message.ReplaceLineEndings(" ")}", e);
         }
     }
 

@@ -8,8 +8,7 @@ namespace TrueLive.Models.Diffusion;
 
 /// <content>
 /// The stream batch: a step moves every frame in work on by a row of the schedule and hands out the picture of the oldest. A frame keeps
-/// its
-/// words, its strength and its revision from its first row to its last, so that each picture was made by one prompt.
+/// its words, its strength and its revision from its first row to its last, so that each picture was made by one prompt.
 /// </content>
 internal sealed partial class DiffusionSession
 {
@@ -17,7 +16,10 @@ internal sealed partial class DiffusionSession
 
     // For each row the frame that goes through it.
     private readonly FrameInWork[] _inWork = [];
-    private ScheduleRow[][]? _schedules;
+    // The same after the step that is being made.
+    private readonly FrameInWork[] _moved = [];
+    private readonly ScheduleRow[][] _schedules = [];
+    private readonly PredictBatch<float>? _predictAll;
     private float[] _batchTimes = [];
     private float[] _batchWords = [];
     private float[] _latentsBefore = [];
@@ -53,8 +55,8 @@ internal sealed partial class DiffusionSession
     // Without an input the frames in work move on, and nothing comes after them.
     private MadeFrame? Advance(VideoFrame? input, Prompt? prompt)
     {
-        var frames = _inWork;
-        var newest = frames[^1].Copy();
+        // The picture of the oldest was handed out, so its place is free for the newest.
+        var newest = _inWork[^1];
         newest.Filled = input is not null;
         if (input is not null)
         {
@@ -65,9 +67,11 @@ internal sealed partial class DiffusionSession
                 (newest.Strength, newest.Rows) = (prompt.Strength, AllRows(prompt.Strength));
             (newest.Ticket, newest.Revision, newest.Colour) = (input.Ticket, prompt.Revision, input.Colour);
         }
-        FrameInWork[] moved = [newest, .. frames.SkipLast(1)];
-        Denoise(input, moved);
-        moved.CopyTo(frames, 0);
+        var frames = _moved;
+        frames[0] = newest;
+        _inWork.AsSpan(0, _inWork.Length - 1).CopyTo(frames.AsSpan(1));
+        Denoise(input, frames);
+        frames.CopyTo(_inWork, 0);
         if (!frames[^1].Filled)
             return null;
         var oldest = frames[^1];
@@ -82,7 +86,8 @@ internal sealed partial class DiffusionSession
         var batch = _batch!;
         _latentsBefore = Backup(batch.Latents, _latentsBefore);
         _batchStockBefore = Backup(batch.Stock, _batchStockBefore);
-        _schedules = [.. frames.Select(f => f.Rows)];
+        for (var row = 0; row < frames.Length; row++)
+            _schedules[row] = frames[row].Rows;
         var done = false;
         _deadline.Change(MaxStep, Timeout.InfiniteTimeSpan);
         try
@@ -93,7 +98,7 @@ internal sealed partial class DiffusionSession
                 latent.Clear();
             else
                 latent = Encode(picture);
-            batch.Run(latent, _schedules, (asked, noisy, predictions) => PredictAll(asked, noisy, predictions, frames));
+            batch.Run(latent, _schedules, _predictAll!);
             if (frames[^1].Filled)
                 Decode(latent);
             done = true;
@@ -120,14 +125,14 @@ internal sealed partial class DiffusionSession
         }
     }
 
-    private void PredictAll(ReadOnlySpan<BatchRow> asked, ReadOnlySpan<float> noisy, Span<float> predictions, FrameInWork[] frames)
+    private void PredictAll(ReadOnlySpan<BatchRow> asked, ReadOnlySpan<float> noisy, Span<float> predictions)
     {
         var width = _model.NoText.Length;
         if (_batchTimes.Length != asked.Length)
             (_batchTimes, _batchWords) = (new float[asked.Length], new float[asked.Length * width]);
         for (var place = 0; place < asked.Length; place++)
         {
-            var frame = frames[asked[place].Row];
+            var frame = _moved[asked[place].Row];
             _batchTimes[place] = frame.Rows[asked[place].Row].Timestep;
             (asked[place].Prompted ? frame.Words : _model.NoText).CopyTo(_batchWords, place * width);
         }
@@ -210,8 +215,6 @@ internal sealed partial class DiffusionSession
         public float[] Words => words;
 
         public ScheduleRow[] Rows { get; set; } = rows;
-
-        public FrameInWork Copy() => new([.. words], Rows) { Strength = Strength };
 
         public void Save(BinaryWriter to)
         {

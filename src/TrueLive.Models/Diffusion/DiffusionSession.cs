@@ -12,8 +12,7 @@ namespace TrueLive.Models.Diffusion;
 
 /// <summary>
 /// One stream through a pipeline: encode, denoise at all steps, decode, within one call; or, for throughput, a row of the stream batch a
-/// call. A
-/// prompt's strength moves the steps: at 1 they are the manifest's, at 0 there is nothing to denoise and the picture is kept.
+/// call. A prompt's strength moves the steps: at 1 they are the manifest's, at 0 there is nothing to denoise and the picture is kept.
 /// </summary>
 internal sealed partial class DiffusionSession : FolderModelSession
 {
@@ -80,7 +79,10 @@ internal sealed partial class DiffusionSession : FolderModelSession
         if (_batch is null)
             _similar = new SimilarityFilter(width, height, model.NoText.Length, outputs);
         else
+        {
             _inWork = [.. spec.Steps.Select(_ => new FrameInWork(new float[model.NoText.Length], AllRows(1)))];
+            (_moved, _schedules, _predictAll) = (new FrameInWork[_inWork.Length], new ScheduleRow[_inWork.Length][], PredictAll);
+        }
     }
 
     public override int Width { get; }
@@ -191,12 +193,19 @@ internal sealed partial class DiffusionSession : FolderModelSession
 
     private void Decode(Span<float> latent)
     {
-        if (!float.IsFinite(TensorPrimitives.Sum((ReadOnlySpan<float>)latent)))
-            throw new ModelStepException($"{_model.Info.Id} made numbers that are not finite at {Width}x{Height}: half floats " +
-                "overflowed, or the weights are broken.");
+        Require(TensorPrimitives.IsFiniteAll<float>(latent), "UNet");
         TensorPrimitives.Divide(latent, _model.Graphs.Scale, latent);
         _latent.Write(latent);
         _model.Graphs.Decoder.RunWithBinding(_run, _decode);
+        // The autoencoder of SDXL overflows in half precision where its UNet does not.
+        Require(Result.IsFinite(), "VAE decoder");
+
+        void Require(bool finite, string part)
+        {
+            if (!finite)
+                throw new ModelStepException($"The {part} of {_model.Info.Id} made numbers that are not finite at {Width}x{Height}: half " +
+                    "floats overflowed, or the weights are broken. Export it in single precision.");
+        }
     }
 
     private ModelStepException Failed(OnnxRuntimeException e)

@@ -33,9 +33,10 @@ internal sealed class NoiseSchedule
     // manifest.
     private static readonly string[] Known =
     [
-        "LCMScheduler", "DDIMScheduler", "DDPMScheduler", "PNDMScheduler", "LMSDiscreteScheduler", "EulerDiscreteScheduler",
-        "EulerAncestralDiscreteScheduler",
-        "DPMSolverMultistepScheduler", "UniPCMultistepScheduler",
+        "LCMScheduler", "TCDScheduler", "DDIMScheduler", "DDPMScheduler", "PNDMScheduler", "LMSDiscreteScheduler", "EulerDiscreteScheduler",
+        "EulerAncestralDiscreteScheduler", "HeunDiscreteScheduler", "KDPM2DiscreteScheduler", "KDPM2AncestralDiscreteScheduler",
+        "DPMSolverMultistepScheduler", "DPMSolverSinglestepScheduler", "DPMSolverSDEScheduler", "DEISMultistepScheduler",
+        "UniPCMultistepScheduler",
     ];
 
     private readonly double[] _kept;
@@ -56,11 +57,11 @@ internal sealed class NoiseSchedule
     {
         try
         {
-            using var document = JsonDocument.Parse(bytes, new JsonDocumentOptions { MaxDepth = 16 });
+            using var document = JsonDocument.Parse(PythonJson.Plain(bytes), new JsonDocumentOptions { MaxDepth = 16 });
             var root = document.RootElement;
             Require(root.ValueKind == JsonValueKind.Object, "(whole file)", "must be an object");
             var name = Text("_class_name", "DDIMScheduler");
-            Require(Known.Contains(name), "_class_name", $"is '{name}'; supported are {string.Join(", ", Known)}");
+            Require(Known.Contains(name), "_class_name", $"is '{Short(name)}'; supported are {string.Join(", ", Known)}");
             var steps = Number("num_train_timesteps", 1000);
             Require(steps is >= DiffusionSpec.Grid and <= 10_000 && steps % DiffusionSpec.Grid == 0, "num_train_timesteps",
                 $"must be a multiple of {DiffusionSpec.Grid} up to 10000");
@@ -71,7 +72,7 @@ internal sealed class NoiseSchedule
             Require(!(root.TryGetProperty("trained_betas", out var trained) && trained.ValueKind != JsonValueKind.Null), "trained_betas",
                 "is given, which is not supported");
             var (schedule, kind) = (Text("beta_schedule", "scaled_linear"), Text("prediction_type", "epsilon"));
-            Require(schedule is "scaled_linear" or "linear", "beta_schedule", $"is '{schedule}'; supported are scaled_linear and linear");
+            Require(schedule is "scaled_linear" or "linear", "beta_schedule", $"is '{Short(schedule)}'; supported are scaled_linear and linear");
             var prediction = kind switch
             {
                 "epsilon" => Prediction.Epsilon,
@@ -79,7 +80,7 @@ internal sealed class NoiseSchedule
                 "sample" => Prediction.Sample,
                 _ => (Prediction?)null
             };
-            Require(prediction is not null, "prediction_type", $"is '{kind}'; supported are epsilon, v_prediction and sample");
+            Require(prediction is not null, "prediction_type", $"is '{Short(kind)}'; supported are epsilon, v_prediction and sample");
             var kept = new double[(int)steps];
             var product = 1.0;
             for (var i = 0; i < kept.Length; i++)
@@ -111,7 +112,10 @@ internal sealed class NoiseSchedule
             throw new ModelException($"{path} cannot be read: a text in it is not Unicode.", e);
         }
 
-        ModelException Wrong(string field, string rule) => new($"{path}: {field} {(rule.Length > 200 ? rule[..200] : rule)}.");
+        ModelException Wrong(string field, string rule) => new($"{path}: {field} {rule}.");
+
+        // A text may be as long as the file.
+        static string Short(string text) => text.Length > 60 ? text[..60] + "..." : text;
 
         void Require(bool holds, string field, string rule)
         {

@@ -6,8 +6,7 @@ namespace TrueLive.Models.Diffusion;
 /// <summary>
 /// Shows the last picture again for frames that are much like the one that it was made of: StreamDiffusion's stochastic similarity filter
 /// (arXiv:2312.12491) on luma at an eighth of the size. The chance is drawn from seed and frame number, so the same frames are repeated
-/// each
-/// time. A picture is repeated under the prompt, words and values that made it only: any change is made anew.
+/// each time. A picture is repeated under the prompt, words and values that made it only: any change is made anew.
 /// </summary>
 internal sealed class SimilarityFilter(int width, int height, int words, FramePool pool) : IDisposable
 {

@@ -12,13 +12,11 @@ internal readonly record struct GraphLimits(long File, long Constants, string? D
     internal const long MaxMessage = 2_000_000_000;
 
     /// <summary>Those of a model of one file.</summary>
-    public static GraphLimits OfNetwork(ModelManifest manifest) => manifest.Trust == ModelTrust.Pulled ? Pulled(manifest.Folder)
+    public static GraphLimits OfNetwork(ModelManifest manifest) => manifest.Trust == ModelTrust.Pulled ? Large(manifest.Folder)
         : new GraphLimits(ModelManifest.MaxFileBytes, OnnxFile.MaxConstants, null);
 
-    /// <summary>Those of a part of a pipeline.</summary>
-    public static GraphLimits OfPart(ModelManifest manifest, string part) => manifest.Trust == ModelTrust.Pulled
-        ? Pulled(Path.Combine(manifest.Folder, part))
-        : new GraphLimits(MaxMessage, MaxMessage, null);
+    /// <summary>Those of a part of a pipeline: what it has beyond one message, every exporter puts beside the graph.</summary>
+    public static GraphLimits OfPart(ModelManifest manifest, string part) => Large(Path.Combine(manifest.Folder, part));
 
-    private static GraphLimits Pulled(string folder) => new(MaxMessage, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2, folder);
+    private static GraphLimits Large(string folder) => new(MaxMessage, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2, folder);
 }

@@ -48,6 +48,28 @@ internal static class GraphRuntime
         }
     }
 
+    /// <summary>The shape of what a graph makes of zeros, for graphs that do not declare it.</summary>
+    /// <param name="what">The file and its field, for the message of a refusal.</param>
+    /// <param name="graph">The graph.</param>
+    /// <param name="input">Its only input.</param>
+    /// <param name="shape">The input's shape.</param>
+    /// <param name="output">The output.</param>
+    /// <exception cref="ModelException">The graph does not run.</exception>
+    public static long[] ShapeOf(string what, InferenceSession graph, string input, long[] shape, string output)
+    {
+        using var zeros = new TensorBuffer(graph.InputMetadata[input].ElementDataType, shape);
+        using var run = new RunOptions();
+        try
+        {
+            using var results = graph.Run(run, [input], [zeros.Value], [output]);
+            return results[0].GetTensorTypeAndShape().Shape;
+        }
+        catch (OnnxRuntimeException e)
+        {
+            throw new ModelException($"{what} does not run: {e.Message.ReplaceLineEndings(" ")}", e);
+        }
+    }
+
     /// <summary>What the runtime says of a call that failed, with advice where memory is short.</summary>
     public static string Words(OnnxRuntimeException e)
     {

@@ -101,6 +101,14 @@ internal sealed class TensorBuffer : IDisposable
         }
     }
 
+    /// <summary>Whether every element is a finite number.</summary>
+    public bool IsFinite() => Type switch
+    {
+        TensorElementType.Float => TensorPrimitives.IsFiniteAll<float>(Floats[..Count]),
+        TensorElementType.Float16 => TensorPrimitives.IsFiniteAll<Half>(MemoryMarshal.Cast<byte, Half>(_bytes.AsSpan())[..Count]),
+        _ => true,
+    };
+
     public void Dispose() => Value.Dispose();
 
     /// <summary>A manifest's element type as the runtime names it.</summary>

@@ -93,19 +93,32 @@ public sealed record DiffusionSpec(
 
     private static string Text(float number) => Math.Round(number, 6).ToString(CultureInfo.InvariantCulture);
 
-    /// <summary>The parts without which the pipeline does not run, relative to the model's folder.</summary>
-    public static IReadOnlyList<string> Parts { get; } =
-    [
-        "text_encoder/model.onnx", "unet/model.onnx", "vae_encoder/model.onnx", "vae_decoder/model.onnx",
-        "tokenizer/vocab.json", "tokenizer/merges.txt", "scheduler/scheduler_config.json",
-    ];
+    // Numbers that an exporter put beside the graph.
+    private static readonly string[] DataNames = ["model.onnx_data", "model.onnx.data", "weights.pb"];
 
-    /// <summary>Files that are read where they are there.</summary>
-    public static IReadOnlyList<string> OptionalParts { get; } =
-    [
-        "tokenizer/tokenizer_config.json", "vae_decoder/config.json",
-        "text_encoder_2/model.onnx", "tokenizer_2/vocab.json", "tokenizer_2/merges.txt", "tokenizer_2/tokenizer_config.json",
-    ];
+    /// <summary>
+    /// The files of a pipeline, relative to its folder: those without which it does not run, whether they are there or not, and those that
+    /// are read where they are there.
+    /// </summary>
+    /// <param name="has">Whether a file is there.</param>
+    public static IReadOnlyList<string> Files(Func<string, bool> has)
+    {
+        // One that has anything of a second text encoder needs all of it.
+        var second = has("text_encoder_2/model.onnx") || has("text_encoder_2/config.json");
+        string[] optional = ["tokenizer/tokenizer_config.json", "tokenizer/special_tokens_map.json", "vae_decoder/config.json",
+            .. second ? new[] { "tokenizer_2/tokenizer_config.json", "tokenizer_2/special_tokens_map.json" } : []];
+        string[] parts = ["text_encoder", "unet", "vae_encoder", "vae_decoder", .. second ? new[] { "text_encoder_2" } : []];
+        return
+        [
+            .. parts.Select(part => $"{part}/model.onnx"), .. Tokenizer("tokenizer"), "scheduler/scheduler_config.json",
+            .. second ? Tokenizer("tokenizer_2") : [],
+            .. optional.Concat(parts.SelectMany(part => DataNames.Select(name => $"{part}/{name}"))).Where(has),
+        ];
+
+        string[] Tokenizer(string part) => !has($"{part}/vocab.json") && has($"{part}/tokenizer.json")
+            ? [$"{part}/tokenizer.json"]
+            : [$"{part}/vocab.json", $"{part}/merges.txt"];
+    }
 
     /// <summary>The first rule that the fields break, as field and rule; null when they are right.</summary>
     internal (string Field, string Rule)? Broken =>

@@ -166,8 +166,7 @@ public sealed partial record ModelManifest
     public IEnumerable<string> Files => Pulled is { } pulled ? ["manifest.json", .. pulled.Files.Select(f => f.Path)] : Command.Length > 0
         ? ["manifest.json", .. Command.Where(word => System.IO.File.Exists(Path.Combine(Folder, word))), .. CommandFiles]
         : Diffusion is null ? ["manifest.json", File, .. Prompt is { } prompt ? new[] { prompt.Words } : []]
-        : ["manifest.json", .. DiffusionSpec.Parts,
-            .. DiffusionSpec.OptionalParts.Where(p => System.IO.File.Exists(Path.Combine(Folder, p)))];
+        : ["manifest.json", .. DiffusionSpec.Files(p => System.IO.File.Exists(Path.Combine(Folder, p)))];
 
     /// <summary>The folder that it was read from.</summary>
     [JsonIgnore]

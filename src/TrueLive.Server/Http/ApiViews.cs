@@ -11,8 +11,9 @@ using TrueLive.Server.Interactive;
 using TrueLive.Server.Journals;
 using TrueLive.Server.Live.Control;
 using TrueLive.Server.Live.Sessions;
-using TrueLive.Server.Streams;
 using TrueLive.Server.Pictures;
+using TrueLive.Server.Recordings;
+using TrueLive.Server.Streams;
 
 namespace TrueLive.Server.Http;
 
@@ -34,7 +35,7 @@ internal sealed record SessionView(
     string Id, string? Token, string State, string Transport, DateTimeOffset Created, string Model, string ModelVersion, string Size,
     string Tier, string TierMeans,
     PromptView Prompt, int Epoch, StatsMessage Stats, string Whip, string Whep, JournalView? Journal, string? InputProblem,
-    string? DigitalSourceType = null)
+    string? DigitalSourceType = null, RecordedView? Recording = null)
 {
     public static SessionView From(HostedSession hosted, Gate gate, bool withToken = false)
     {
@@ -48,7 +49,8 @@ internal sealed record SessionView(
                 ? StatsMessage.From(hosted.Session.Stats) with { Degraded = TierWords.Repeated(lost) }
                 : StatsMessage.From(hosted.Session.Stats), gate.AddressOf($"/whip/{hosted.Session.Id}"),
                 gate.Share($"/whep/{hosted.Session.Id}", hosted.Owner),
-            hosted.Observer.Recorder?.View is { Recording: true } journal ? journal : null, hosted.Input.Problem, hosted.SourceType);
+            hosted.Observer.Recorder?.View is { Recording: true } journal ? journal : null, hosted.Input.Problem, hosted.SourceType,
+            hosted.Recorded?.Invoke());
     }
 }
 
@@ -194,6 +196,8 @@ internal sealed record ShortageView(string Resource, string Words);
 [JsonSerializable(typeof(InteractiveView))]
 [JsonSerializable(typeof(JournalView))]
 [JsonSerializable(typeof(JournalListView))]
+[JsonSerializable(typeof(RecordingView))]
+[JsonSerializable(typeof(RecordingListView))]
 [JsonSerializable(typeof(CreateStreamBody))]
 [JsonSerializable(typeof(CreateOutputBody))]
 [JsonSerializable(typeof(StreamView))]

@@ -41,7 +41,8 @@ internal sealed class OutputLine(TimeProvider time)
         var (at, place) = (LeastDelay.Ticks(arrived, time), _sound * 15 / 8);
         _sounds.Add(at, at - place);
         var offset = _sounds.Value - _pictures.Value;
-        if (_offset == long.MaxValue || Math.Abs(offset - _offset) > Tolerance)
+        // What one of the two has not seen yet must not move the other.
+        if (_offset == long.MaxValue || (_sounds.Since == _pictures.Since && Math.Abs(offset - _offset) > Tolerance))
             _offset = offset;
         return place + _offset;
     }

@@ -44,6 +44,10 @@ public sealed class InteractiveClipTests : IAsyncDisposable
     [Fact]
     public void A_tweak_gives_a_preview_then_a_coarse_clip_then_every_frame()
     {
+        // The coarse pass has a thread of its own, which may begin late.
+        using var begun = new ManualResetEventSlim();
+        _clip.FrameReady += f => { if (f.Pass == RevisionPass.Coarse) begun.Set(); };
+        _clip.BeforeStep = (pass, _) => { if (pass == RevisionPass.Full) begun.Wait(TestContext.Current.CancellationToken); };
         var revision = _clip.Tweak(Tweak("ink"));
         var full = WaitFor(revision.Number, RevisionState.Full);
 

@@ -98,7 +98,7 @@ internal static class FileTargets
         }
     }
 
-    /// <summary>The three files of a tokenizer, one after the other.</summary>
+    /// <summary>The files of a tokenizer, one after the other: vocabulary, merges, configuration, tokens by name, and all in one.</summary>
     public static void Tokenizer(ReadOnlySpan<byte> input)
     {
         var files = FuzzTarget.Packets(input);
@@ -106,7 +106,10 @@ internal static class FileTargets
         try
         {
             var ids = new int[ClipTokenizer.Length];
-            ClipTokenizer.Parse(File(0), File(1), File(2), "tokenizer").Encode("Ink, neon's \ud83c\udfa8 (oil:0.5)", ids);
+            var tokenizer = files.Count > 4
+                ? ClipTokenizer.ParseWhole(File(4), File(2), File(3), "tokenizer")
+                : ClipTokenizer.Parse(File(0), File(1), File(2), File(3), "tokenizer");
+            tokenizer.Encode("Ink, neon's \ud83c\udfa8 (oil:0.5)", ids);
         }
         catch (ModelException)
         {

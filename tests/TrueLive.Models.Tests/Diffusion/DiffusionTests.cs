@@ -277,6 +277,62 @@ public sealed class DiffusionTests
     }
 
     [Theory]
+    [InlineData(Element.Half, false)]
+    [InlineData(Element.Half, true)]
+    [InlineData(Element.Float, false)]
+    internal void A_picture_that_overflows_in_the_decoder_alone_fails_the_step_as_well(Element type, bool throughput)
+    {
+        using var folder = new TinyDiffusion(throughput ? """{ "steps": [35, 45], "throughput": true }""" : """{ "steps": [40] }""");
+        File.WriteAllBytes(folder.Of("unet/model.onnx"), UNet(Element.Float, [0], Element.Int64, g => g
+            .Node("ReduceMean", ["words"], ["told"], ("axes", new long[] { 0, 1, 2 }), ("keepdims", 0)), add: "told"));
+        // Latents of a few thousand are more than half floats hold a hundred times of, and than the root is taken of.
+        var decoder = new OnnxGraph().Input("latent_sample", type, 1, 4, 0, 0).Output("sample", type, 1, 3, 0, 0)
+            .Constant("sizes", [1, 1, 8, 8], 4).Whole("planes", [0, 1, 2], 3).Constant("much", [type == Element.Half ? 100 : -1], 1)
+            .Constant("high", [type == Element.Half ? 0 : 1000], 1)
+            .Node("Cast", ["latent_sample"], ["f"], ("to", 1)).Node("Gather", ["f", "planes"], ["a"], ("axis", 1))
+            .Node("Mul", ["a", "much"], ["b"]).Node("Add", ["b", "high"], ["c"]);
+        decoder = type == Element.Half ? decoder : decoder.Node("Sqrt", ["c"], ["d"]);
+        File.WriteAllBytes(folder.Of("vae_decoder/model.onnx"), decoder.Node("Resize", [type == Element.Half ? "c" : "d", "", "sizes"], ["e"])
+            .Node("Cast", ["e"], ["sample"], ("to", (long)type)).Bytes());
+        using var model = folder.Load();
+        using var session = model.CreateSession(Side, Side);
+        using var input = TestPicture.Make(_pool, 0, Side, Side);
+        session.StepLast(input, TinyDiffusion.Prompt(model, "ink")).Dispose();
+        var high = TinyDiffusion.Prompt(model, "ink", revision: 2);
+        high = high with { Reading = high.Reading with { Style = [.. high.Reading.Style.Select(_ => -10_000f)] } };
+        var message = Assert.Throws<ModelStepException>(() =>
+        {
+            for (var i = 0; i < 2; i++)
+                session.StepLast(input, high).Dispose();
+        }).Message;
+        Assert.Contains("VAE decoder", message, StringComparison.Ordinal);
+        Assert.Contains("not finite", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_frame_of_the_stream_batch_takes_no_memory_for_its_words()
+    {
+        const int Steps = 50;
+        using var folder = new TinyDiffusion("""{ "steps": [20, 35, 45], "throughput": true }""");
+        using var model = folder.Load();
+        using var session = model.CreateSession(Side, Side);
+        using var input = TestPicture.Make(_pool, 0, Side, Side);
+        var (prompt, made) = (TinyDiffusion.Prompt(model, "ink"), new MadeFrame[1]);
+        for (var i = 0; i < Steps; i++)
+            Step();
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var i = 0; i < Steps; i++)
+            Step();
+        Assert.InRange((GC.GetAllocatedBytesForCurrentThread() - before) / Steps, 0, model.Read("ink").Style.Length * sizeof(float) / 2);
+
+        void Step()
+        {
+            foreach (var one in made.AsSpan(0, session.Step(input, prompt, made)))
+                one.Frame.Dispose();
+        }
+    }
+
+    [Theory]
     [InlineData(Element.Float, new long[0], Element.Float)]
     [InlineData(Element.Float, new long[] { 0 }, Element.Int64)]
     [InlineData(Element.Half, new long[] { 1 }, Element.Half)]
@@ -374,13 +430,17 @@ public sealed class DiffusionTests
             File.WriteAllBytes(f.Of("vae_decoder/model.onnx"),
             new OnnxGraph().Input("latent_sample", Element.Float, 1, 4, 0, 0).Output("sample", Element.Float, 1, 4, 0, 0)
             .ExternalConstant("w", "../../secret.bin", 1).Node("Add", ["latent_sample", "w"], ["sample"]).Bytes()),
-                ["vae_decoder", "external"]),
+                ["vae_decoder", "'../../secret.bin'", "no plain file beside it"]),
         ["pictures of another range"] = (f => Manifest(f, """{ "steps": [30], "range": [0, 255] }"""),
             ["manifest.json", "diffusion.range"]),
         ["repeats beside throughput"] = (f => Manifest(f, """{ "steps": [30, 40], "throughput": true, "similarity": 0.98 }"""),
             ["manifest.json", "diffusion.similarity"]),
         ["a likeness of everything"] = (f => Manifest(f, """{ "steps": [30], "similarity": 0 }"""),
             ["manifest.json", "diffusion.similarity"]),
+        ["sizes that the UNet does not halve as often"] = (f => File.WriteAllText(f.Of("manifest.json"), """
+            { "schema": "truelive-model/1", "id": "t", "title": "T", "size": { "min": 64, "max": 128, "multiple": 8 },
+              "diffusion": { "steps": [40] } }
+            """), ["manifest.json", "size.multiple is 8", "72x72"]),
         ["a field that is not there"] = (f => Manifest(f, """{ "steps": [30], "step": 1 }"""), ["manifest.json", "diffusion"]),
     };
 

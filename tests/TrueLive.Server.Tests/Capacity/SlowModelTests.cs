@@ -18,6 +18,8 @@ public sealed class SlowModelTests(MadeFiles files) : IClassFixture<MadeFiles>
     public async Task A_model_that_is_too_slow_to_be_live_says_so_with_its_rate_and_makes_clips()
     {
         await using var server = await ClipServer.StartAsync(files, models: [new PassthroughModel(), new PaintingModel()]);
+        // What it measures at its start would replace the figures below.
+        await server.Services.GetRequiredService<CapacityMeasurement>().Finished.WaitAsync(Cancel);
         var admission = server.Services.GetRequiredService<Admission>();
         // As if both had been measured: nothing is too slow that nobody could choose something else for.
         foreach (var id in new[] { "passthrough", "painting" })

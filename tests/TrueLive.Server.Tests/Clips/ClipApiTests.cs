@@ -3,6 +3,7 @@ using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Microsoft.Extensions.DependencyInjection;
+using TrueLive.Core.Models;
 using TrueLive.Media.Tests.Files;
 using TrueLive.Server.Capacity;
 using TrueLive.Server.Live.Sessions;
@@ -121,7 +122,7 @@ public sealed class ClipApiTests(MadeFiles files) : IClassFixture<MadeFiles>
         var refused = await server.SendFileAsync(letter);
         Assert.Equal(HttpStatusCode.UnsupportedMediaType, refused.StatusCode);
         Assert.Contains("letter.mp4", (string)(await ClipServer.JsonAsync(refused))["detail"]!, StringComparison.Ordinal);
-        await File.WriteAllBytesAsync(letter, new byte[2 << 20], Cancel);
+        await File.WriteAllBytesAsync(letter, new byte[(1 << 20) + 1], Cancel);
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, (await server.SendFileAsync(letter)).StatusCode);
         Assert.Empty(Left(server));
     }
@@ -217,7 +218,11 @@ public sealed class ClipApiTests(MadeFiles files) : IClassFixture<MadeFiles>
     [Trait("Run", "long")]
     public async Task A_clip_in_work_makes_no_step_while_live_pictures_flow()
     {
-        await using var server = await ClipServer.StartAsync(files);
+        // Until pictures flow it waits in a step, so that it cannot be done before.
+        using var steps = new SemaphoreSlim(0);
+        var pool = new TrueLive.Core.Frames.FramePool("beside");
+        var slow = new HoldingModel(pool, new(1, 1, 0)) { Gate = steps };
+        await using var server = await ClipServer.StartAsync(files, models: [new PassthroughModel(), slow]);
         var upload = await server.UploadAsync(await server.FilmAsync("beside.mp4", 20));
         JsonNode job;
         async Task<JsonNode> NowAsync() => (await server.Http.GetFromJsonAsync<JsonNode>($"/v1/clips/{job["id"]}", Cancel))!;
@@ -228,10 +233,12 @@ public sealed class ClipApiTests(MadeFiles files) : IClassFixture<MadeFiles>
             async Task PauseAsync(bool paused) =>
                 (await server.Http.PatchAsJsonAsync($"/v1/sessions/{session}", new { paused }, Cancel)).EnsureSuccessStatusCode();
             await PauseAsync(true);
-            job = await server.ClipAsync(new { upload });
+            job = await server.ClipAsync(new { upload, model = "holding" });
+            steps.Release(10);
             while ((long)(await NowAsync())["frames_done"]! == 0)
                 await Task.Yield();
             await PauseAsync(false);
+            steps.Release(1000);
             // Frames in progress when the live session began are still written; then nothing moves.
             JsonNode before;
             var count = -1L;

@@ -40,6 +40,9 @@ internal sealed class NativeClient : IAsyncDisposable
     /// <summary>Opus packets that came back.</summary>
     public ConcurrentQueue<byte[]> Sound { get; } = new();
 
+    /// <summary>Their numbers, in which those are missing that a network lost.</summary>
+    public ConcurrentQueue<long> SoundNumbers { get; } = new();
+
     /// <summary>Their stamps.</summary>
     public ConcurrentQueue<uint> SoundStamps { get; } = new();
 
@@ -60,11 +63,12 @@ internal sealed class NativeClient : IAsyncDisposable
                 VideoReceived = (in EncodedFrame f) => client._coded.Enqueue((f.Data.ToArray(), f.Codec, f.KeyFrame, f.RtpTime)),
                 AudioReceived = (in OpusPacket opus) =>
                 {
+                    client.SoundNumbers.Enqueue(opus.Sequence);
                     client.SoundStamps.Enqueue(opus.RtpTime);
                     client.Sound.Enqueue(opus.Data.ToArray());
                 },
                 KeyFrameRequested = () => client._key = true,
-            }, TimeProvider.System, TestContext.Current.CancellationToken);
+            }, TimeProvider.System, TestContext.Current.CancellationToken, patience: Patience);
         if (sends)
             client._sending = Task.Run(() => client.SendAsync(codec));
         return client;

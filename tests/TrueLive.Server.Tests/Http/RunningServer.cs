@@ -19,7 +19,7 @@ internal sealed class RunningServer : IAsyncDisposable
         Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First());
         Http = new HttpClient(new Published.Handler(new HttpClientHandler
         { ServerCertificateCustomValidationCallback = (_, _, _, _) => true }))
-        { BaseAddress = Address };
+        { BaseAddress = Address, Timeout = TimeSpan.FromMinutes(5) };
     }
 
     public Uri Address { get; }

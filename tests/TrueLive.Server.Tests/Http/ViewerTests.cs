@@ -32,9 +32,11 @@ public sealed class ViewerTests
             await client.FreezeAsync();
         else
             await client.VanishAsync();
+        // The picture that is being made at the pause still goes out: then every one that came is accounted for.
         await NativeClient.UntilAsync(() => why == "still"
             ? hosted.Session.Stats.GeneratedPerSecond == 0
-            : hosted.Session.State.ToString().Equals(why, StringComparison.OrdinalIgnoreCase));
+            : hosted.Session.State.ToString().Equals(why, StringComparison.OrdinalIgnoreCase)
+                && (why != "paused" || IsIdle(hosted.Session.Stats)));
         var sent = hosted.Session.Stats.Sent;
 
         for (var viewers = 0; viewers < 2; viewers++)
@@ -72,10 +74,15 @@ public sealed class ViewerTests
         await viewer.PicturesAsync(20);
         await client.PicturesAsync(20);
         await viewer.MessageAsync(m => (string?)m["type"] == "state" && (string?)m["state"] == "live");
-        Assert.Equal(viewer.Numbers.Distinct().Order(), viewer.Numbers);
+        // The repeated one may come again, to a decoder that asks for it.
+        Assert.Equal(viewer.Numbers.Order(), viewer.Numbers);
+        Assert.InRange(viewer.Numbers.Distinct().Count(), 10, viewer.Numbers.Count);
         hosted.Session.End(EndCause.ControlServer);
         await viewer.MessageAsync(m => (string?)m["type"] == "state" && (string?)m["state"] == "ended");
     }
+
+    private static bool IsIdle(SessionStats s) =>
+        s.Received == s.Sent + s.Replaced + s.Stale + s.Paused + s.StepFailed + s.Flushed + s.SinkFull + s.Superseded;
 
     [Fact]
     public async Task A_viewer_of_a_session_that_nobody_sends_into_yet_is_told_so()

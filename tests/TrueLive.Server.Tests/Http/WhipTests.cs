@@ -28,8 +28,11 @@ public sealed class WhipTests
         await client.OpenControlAsync();
         await client.PicturesAsync(30);
         Assert.Equal(!udp, client.Whip.Peer.Path!.Value.IsTcp);
-        // Numbers of the scene in order and without repeats: no picture was repeated or reordered.
-        Assert.Equal(client.Numbers.Distinct().Order(), client.Numbers);
+        // Numbers of the scene in order: no picture was reordered, or repeated without a word. A server that makes no picture for a third
+        // of a second repeats the last one to whoever waits for a key frame.
+        Assert.Equal(client.Numbers.Order(), client.Numbers);
+        await NativeClient.UntilAsync(() => client.Numbers.Count - client.Numbers.Distinct().Count()
+            <= client.Messages.Count(m => (string?)m["origin"] == "repeated"));
         Assert.InRange(client.Numbers[^1], 29, 3000);
         var hello = await client.MessageAsync(m => (string?)m["type"] == "session");
         Assert.Equal("webrtc", (string?)hello["transport"]);
@@ -68,7 +71,10 @@ public sealed class WhipTests
         await first.PicturesAsync(20);
         await second.PicturesAsync(20);
         foreach (var seen in new[] { first.Numbers, second.Numbers })
-            Assert.Equal(seen.Distinct().Order(), seen);
+        {
+            Assert.Equal(seen.Order(), seen);
+            Assert.InRange(seen.Distinct().Count(), 10, seen.Count);
+        }
 
         await first.OpenControlAsync();
         Assert.True(first.Channel!.Send("""{"type":"end","id":"x"}"""));
@@ -110,11 +116,10 @@ public sealed class WhipTests
         await client.PicturesAsync(5);
         var hello = await client.MessageAsync(m => (string?)m["type"] == "session");
         var (token, id) = ((string)hello["token"]!, (string)hello["session"]!);
-        var said = "";
-        server.Services.GetRequiredService<SessionRegistry>().Find(id)!.Session.Moved += (_, step) => said = step.End?.Words ?? "";
+        var vanished = server.Services.GetRequiredService<SessionRegistry>().Find(id)!.Session;
         await client.VanishAsync();
         await NativeClient.UntilAsync(() => State(server, id) == "detached");
-        Assert.Equal("The client's video stopped. The far side closed the connection.", said);
+        Assert.Equal("The client's video stopped. The far side closed the connection.", vanished.Last!.End!.Words);
         using var request = new HttpRequestMessage(HttpMethod.Post, "/whip")
         { Content = new StringContent(Offer(), Encoding.UTF8, "application/sdp") };
         request.Headers.Add("X-TrueLive-Token", token);

@@ -99,8 +99,12 @@ public sealed class FullDiskTests(MadeFiles files) : IClassFixture<MadeFiles>
         var begun = await ClipServer.JsonAsync(await server.Http.PostAsync($"/v1/sessions/{session["id"]}/journal", null, Cancel));
         var (registry, journals) = (server.Services.GetRequiredService<SessionRegistry>(),
             server.Services.GetRequiredService<JournalStore>());
-        var camera = new SteppedCamera(300, _ => { }, noise: true);
-        await registry.RunAsync(registry.Find((string)session["id"]!)!, "test", camera, camera, Cancel);
+        var hosted = registry.Find((string)session["id"]!)!;
+        var recorder = hosted.Observer.Recorder!;
+        // No picture is lost before the disk is full.
+        var camera = new SteppedCamera(300, frame =>
+            SpinWait.SpinUntil(() => frame - recorder.View.Frames < 8 || !recorder.View.Recording), noise: true);
+        await registry.RunAsync(hosted, "test", camera, camera, Cancel);
         await journals.WrittenAsync((string)begun["id"]!);
         disk.Fill();
         await server.Http.DeleteAsync($"/v1/sessions/{session["id"]}", Cancel);

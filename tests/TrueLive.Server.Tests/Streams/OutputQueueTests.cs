@@ -75,6 +75,44 @@ public sealed class OutputQueueTests
         Assert.Equal(1, pool.Rented);
     }
 
+    [Fact]
+    public async Task Sound_stays_with_its_picture_when_pictures_are_late_for_long_and_the_last_one_is_sent_again()
+    {
+        using var broadcaster = new VideoBroadcaster(_time, 1_000_000);
+        var (queue, line, pool) = (new OutputQueue(800_000, TimeSpan.FromSeconds(2), _time), new OutputLine(_time), new FramePool("test"));
+        var (source, sound) = (new SourceSound(_time), 0L);
+        source.Heard = (in packet, arrived) => sound = line.Sound(packet.RtpTime, arrived);
+        broadcaster.Add(queue);
+        queue.Open();
+        var (first, sent, began) = ((uint?)null, 0, _time.GetTimestamp());
+        for (var i = 0; i < 600; i++)
+        {
+            // Each time that pictures become later, none comes for a while.
+            var arrives = TimeSpan.FromSeconds(i / 30.0 + (i == 0 ? 0 : i < 200 ? 0.35 : i < 400 ? 0.7 : 1.05));
+            while (arrives - _time.GetElapsedTime(began) is { Ticks: > 0 } wait)
+                _time.Advance(wait < Frame ? wait : Frame);
+            using var picture = pool.Rent(64, 48);
+            source.Picture((uint)(i * 3000), _time.GetTimestamp(), jumped: false);
+            broadcaster.Write(new MadeFrame(picture, new FrameTicket(i, TimeSpan.FromSeconds(i / 30.0), _time.GetTimestamp(), 0)));
+            var place = 0L;
+            for (var repeats = true; repeats; sent++)
+            {
+                using var next = await queue.NextAsync(TestContext.Current.CancellationToken);
+                first ??= next.RtpTime;
+                place = next.RtpTime - first.Value;
+                line.Picture(place, next.Arrived, anew: sent == 0);
+                repeats = queue.Waiting > TimeSpan.Zero || next.Coded != _time.GetTimestamp();
+            }
+            source.Packet([0], TimeSpan.FromSeconds(i / 30.0));
+            // The broadcaster brings its stamps nearer to the clock, by a millisecond a second.
+            Assert.InRange(sound / 90.0 - i / 0.03, -12, 35);
+            // A picture whose place was taken comes next, and those after it, until they are back at theirs.
+            if (i % 200 > 30)
+                Assert.InRange((sound - place) / 90.0, -12, 12);
+        }
+        Assert.True(sent > 600, "no picture was sent again");
+    }
+
     private bool Send(OutputQueue queue, bool key, byte number = 0)
     {
         queue.IsReady = queue.CanTake;

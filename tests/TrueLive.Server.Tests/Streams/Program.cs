@@ -11,6 +11,7 @@ internal sealed class Program : IAsyncDisposable
 {
     private readonly Process _process;
     private readonly ConcurrentQueue<string> _lines = new();
+    private readonly Task _ended;
 
     private Program(Process process)
     {
@@ -19,12 +20,14 @@ internal sealed class Program : IAsyncDisposable
         process.ErrorDataReceived += (_, e) => Keep(e.Data);
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
+        _ended = process.WaitForExitAsync();
     }
 
     /// <summary>What it wrote so far.</summary>
     public string Said => string.Join('\n', _lines);
 
-    public bool HasEnded => _process.HasExited;
+    /// <summary>Whether it has ended, and all that it wrote has been read.</summary>
+    public bool HasEnded => _ended.IsCompleted;
 
     public static Program Start(string name, params string[] arguments) => new(Process.Start(
         new ProcessStartInfo(name, arguments)
@@ -45,7 +48,7 @@ internal sealed class Program : IAsyncDisposable
     /// </summary>
     public static async Task<(Program Server, int Port, int Files)> NginxAsync(string folder)
     {
-        var (port, files) = (FreePort(), FreePort());
+        var (port, files) = (FreePort.Next(), FreePort.Next());
         var file = Path.Combine(folder, $"nginx-{port}.conf");
         await File.WriteAllTextAsync(file, $$"""
             load_module /usr/lib/nginx/modules/ngx_rtmp_module.so;
@@ -73,23 +76,13 @@ internal sealed class Program : IAsyncDisposable
         return (server, port);
     }
 
-    public static int FreePort()
-    {
-        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, port));
-        return port;
-    }
-
     /// <summary>Ends it now, as a crash does.</summary>
     public void Kill() => _process.Kill(entireProcessTree: true);
 
     public async ValueTask DisposeAsync()
     {
         Kill();
-        await _process.WaitForExitAsync();
+        await _ended;
         _process.Dispose();
     }
 

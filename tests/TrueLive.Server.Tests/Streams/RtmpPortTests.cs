@@ -20,7 +20,7 @@ public sealed class RtmpPortTests : IAsyncLifetime
     private static readonly byte[] Sound = [0xAF, 1, 0x21, 0x00];
 
     private readonly ConcurrentQueue<string> _refused = new();
-    private readonly int _port = Program.FreePort();
+    private readonly int _port = FreePort.Next();
     private readonly FakeTimeProvider _time = new();
     private readonly RtmpPorts _ports;
     private RtmpPlace _place = null!;

@@ -15,7 +15,7 @@ public sealed class StreamOutputTests(StreamServer server) : IClassFixture<Strea
     [Fact]
     public async Task What_a_session_makes_goes_out_over_SRT_UDP_HLS_and_into_a_recording_at_once()
     {
-        var (called, listened, udp) = (Program.FreePort(), Program.FreePort(), Program.FreePort());
+        var (called, listened, udp) = (FreePort.Next(), FreePort.Next(), FreePort.Next());
         var receiving = server.Scene.NumbersAsync(60, "-f", "mpegts", "-i", $"srt://127.0.0.1:{called}?mode=listener");
         var datagrams = server.Scene.NumbersAsync(60, "-f", "mpegts", "-i", $"udp://127.0.0.1:{udp}");
         var stream = await server.BeginAsync(
@@ -26,10 +26,12 @@ public sealed class StreamOutputTests(StreamServer server) : IClassFixture<Strea
         NumberedScene.Move(await server.Scene.NumbersAsync(30, "-f", "mpegts", "-i", $"srt://127.0.0.1:{listened}"));
         var playlist = (string)stream["outputs"]!.AsArray().Single(o => (string?)o!["kind"] == "hls")!["playlist"]!;
         NumberedScene.Move(await server.Scene.NumbersAsync(45, "-i", new Uri(server.Running.Address, playlist).AbsoluteUri));
-        // Those whose receivers have left meanwhile are tried again; nothing that the others got was lost for that.
+        // Those whose receivers have left meanwhile are tried again, and the others go on. (What waits for longer than two seconds for the
+        // program of an output on a busy machine is let go.)
         stream = await server.UntilAsync(stream, s => s["outputs"]!.AsArray()
             .All(o => (string?)o!["kind"] is "srt" or "srtlisten" || (double)o["kbps"]! > 0));
-        Assert.All(stream["outputs"]!.AsArray(), o => Assert.True((long)o!["frames"]! > 30 && (long)o["dropped"]! == 0, o.ToString()));
+        Assert.All(stream["outputs"]!.AsArray(), o => Assert.True((long)o!["frames"]! > 30 && (long)o["dropped"]! < (long)o["frames"]!,
+            o.ToString()));
         await server.IsRecordedAsync(stream, "out.mp4");
     }
 
@@ -47,12 +49,10 @@ public sealed class StreamOutputTests(StreamServer server) : IClassFixture<Strea
         stream = await server.UntilAsync(stream, s => (long?)s["session"]!["journal"]?["frames"] > 10);
         Assert.Equal(("noir", "file"), ((string?)stream["session"]!["prompt"]!["text"], (string?)stream["session"]!["transport"]));
         // The page is written anew only when it is older than its cache.
-        var page = "";
-        await NativeClient.UntilAsync(async () => (page = await server.Http.GetStringAsync("/metrics", Cancel))
-            .Contains("truelive_stream_outputs{", StringComparison.Ordinal));
-        foreach (var name in new[] { "sources", "source_losses", "output_frames", "output_frames_dropped", "output_losses",
-            "output_rate", "output_delay" })
-            Assert.Contains($"# TYPE truelive_stream_{name}", page, StringComparison.Ordinal);
+        string[] names = ["outputs", "sources", "source_losses", "output_frames", "output_frames_dropped", "output_losses", "output_rate",
+            "output_delay"];
+        await NativeClient.UntilAsync(async () => await server.Http.GetStringAsync("/metrics", Cancel) is var page
+            && names.All(n => page.Contains($"# TYPE truelive_stream_{n}", StringComparison.Ordinal)));
         await server.EndAsync(stream);
     }
 

@@ -75,6 +75,10 @@ public sealed class StreamServer : IAsyncLifetime
 
     internal static string Id(JsonNode stream) => (string)stream["session"]!["id"]!;
 
+    /// <summary>The source is away, and those who watch are told what they see.</summary>
+    internal static bool IsRepeated(JsonNode stream) => (string?)stream["source"]!["state"] != "live"
+        && ((string?)stream["session"]!["stats"]!["degraded"])?.Contains("last picture is repeated", StringComparison.Ordinal) == true;
+
     internal static bool IsLive(JsonNode stream) => (string?)stream["source"]!["state"] == "live" && stream["outputs"]!.AsArray()
         .All(o => (string?)o!["state"] == "live");
 }

@@ -12,14 +12,16 @@ public sealed class StreamSoundTests(StreamServer server) : IClassFixture<Stream
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
+    // In real time, through six programs of others: on a busy machine they leave out pictures, and flashes begin late.
     [Fact]
+    [Trait("Run", "full")]
     public async Task Sound_stays_with_its_picture_over_RTMP_SRT_UDP_HLS_a_recording_and_WHEP()
     {
         var folder = server.Scene.Folder;
         await Clapper.MakeAsync(Path.Combine(folder, "clap.ts"), "-c:a", "aac", "-ac", "2");
         var (nginx, rtmp, _) = await Program.NginxAsync(folder);
         await using var _1 = nginx;
-        var (srt, udp) = (Program.FreePort(), Program.FreePort());
+        var (srt, udp) = (FreePort.Next(), FreePort.Next());
         var receiving = new[]
         {
             TakeAsync("srt.ts", "-f", "mpegts", "-i", $"srt://127.0.0.1:{srt}?mode=listener"),
@@ -27,8 +29,7 @@ public sealed class StreamSoundTests(StreamServer server) : IClassFixture<Stream
         };
         var stream = await server.BeginAsync("file:clap.ts", new { keyframe_s = 1.0 }, $"rtmp://127.0.0.1:{rtmp}/app/clap",
             $"srt://127.0.0.1:{srt}", $"udp://127.0.0.1:{udp}", "hls", "file:clap-out.mp4");
-        stream = await server.UntilAsync(stream, StreamServer.IsLive);
-        Assert.True((bool)stream["source"]!["sound"]!);
+        stream = await server.UntilAsync(stream, s => StreamServer.IsLive(s) && (bool)s["source"]!["sound"]!);
         await using var viewer = await NativeClient.ConnectAsync(
             new Uri(server.Running.Address, $"/whep/{StreamServer.Id(stream)}"), sends: false);
         var hls = new Uri(server.Running.Address,

@@ -46,6 +46,7 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
     private MadeFrame? _last;
     private ReadOnlyMemory<byte> _told;
     private long _lastAt;
+    private long _lastArrived;
     private long _captured;
     private bool _disposed;
     private object? _soundSource;
@@ -54,6 +55,7 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
     private uint _lastCaptured;
     private uint _offset;
     private int _uncorrected;
+    private int _pushed;
 
     /// <param name="time">Clock.</param>
     /// <param name="maxBitrate">Highest bitrate, in bit/s.</param>
@@ -122,10 +124,11 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
                 return false;
             _last?.Frame.Dispose();
             made.Frame.Retain();
-            (_last, _lastAt) = (made, _time.GetTimestamp());
             // Sound is forwarded at once, the picture only after its step, so the sender reports that synchronise them must use the input's
             // arrival.
-            return Send(made, StampOf(made.Ticket.Captured), SteadyArrival(made.Ticket), key: false);
+            var stamp = StampOf(made.Ticket.Captured);
+            (_last, _lastAt, _lastArrived) = (made, _time.GetTimestamp(), SteadyArrival(made.Ticket));
+            return Send(made, stamp, _lastArrived, key: false);
         }
     }
 
@@ -164,7 +167,8 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
         }
     }
 
-    // A single picture that was held up on its way must not move the sound away from all others.
+    // A single picture that was held up on its way must not move the sound away from all others; nor must one whose stamp had to be later
+    // than its place, because a repeat lay there.
     private long SteadyArrival(in FrameTicket ticket)
     {
         if (ticket.Arrived == 0)
@@ -175,7 +179,7 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
         _captured = captured;
         var arrived = LeastDelay.Ticks(ticket.Arrived, _time);
         _delay.Add(arrived, arrived - captured);
-        return LeastDelay.Timestamp(captured + _delay.Value, _time);
+        return LeastDelay.Timestamp(captured + _delay.Value + _pushed, _time);
     }
 
     // An exception that left a timer callback would end the process. The session's own loop meets the same fault at its next picture.
@@ -201,11 +205,13 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
             var waits = _receivers.Any(Waits);
             if (!waits && !_receivers.Any(r => r.KeyInterval is not null))
                 return;
-            var now = _time.GetTimestamp();
-            var ahead = (int)(ClockStamp(now) - _lastStamp);
-            var stamp = _lastStamp += (uint)Math.Max(1, ahead);
-            if (Send(AsRepeat(last), stamp, now, key: waits))
-                _lastAt = now;
+            // The time that passed is added to the stamp and to the arrival alike: their distance is where receivers put the sound.
+            var passed = _time.GetTimestamp() - _lastAt;
+            _lastAt += passed;
+            _lastStamp += ClockStamp(passed);
+            if (_lastArrived != 0)
+                _lastArrived += passed;
+            Send(AsRepeat(last), _lastStamp, _lastArrived, key: waits);
         }
     }
 
@@ -297,9 +303,8 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
         _lastCaptured = captured;
         var stamp = captured + _offset;
         // Timestamps wrap, so half of them count as earlier: only one that is slightly behind must be avoided.
-        if (_lastStamp - stamp < Jump)
-            stamp = _lastStamp + 1;
-        return _lastStamp = stamp;
+        _pushed = _lastStamp - stamp < Jump ? (int)(_lastStamp + 1 - stamp) : 0;
+        return _lastStamp = stamp + (uint)_pushed;
     }
 
     private void Correct(int sign, int step)

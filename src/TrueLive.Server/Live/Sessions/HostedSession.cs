@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using TrueLive.Core.Sessions;
 using TrueLive.Core.Tiers;
 using TrueLive.Server.Live.Broadcast;
+using TrueLive.Server.Recordings;
 using TrueLive.Server.Resources;
 using TrueLive.WebRtc;
 
@@ -44,6 +45,9 @@ internal sealed class HostedSession(
 
     /// <summary>What is said of how its pictures are made, in IPTC's words; null for nothing.</summary>
     public string? SourceType => IsMarked ? AiMark.Of(Session.Settings.Model.Info) : null;
+
+    /// <summary>Gives the recording that runs; null while none does.</summary>
+    public Func<RecordedView>? Recorded { get; set; }
 
     /// <summary>Why a stream has no picture now, in words; null while it has, and for other sessions.</summary>
     public string? SourceLost => Stays ? Input.Problem : null;

@@ -321,7 +321,7 @@ public sealed class SessionRegistryTests : IAsyncDisposable
             var frame = _pool.Rent(64, 64);
             frame.Ticket = new FrameTicket(_sent, TimeSpan.FromSeconds(_sent++), time.GetTimestamp(), 0);
             _frames.Writer.TryWrite(frame);
-            Assert.True(await _back.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken), "no picture came back");
+            Assert.True(await _back.WaitAsync(TimeSpan.FromMinutes(5), TestContext.Current.CancellationToken), "no picture came back");
         }
 
         public void Vanish() => _frames.Writer.Complete();
