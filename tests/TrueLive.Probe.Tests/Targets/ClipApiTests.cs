@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net;
-using System.Net.Sockets;
 using System.Text;
 using TrueLive.Probe.Clips;
 using TrueLive.Probe.Stimuli;
@@ -22,11 +21,7 @@ public sealed class ClipApiTests : IDisposable
 
     public ClipApiTests()
     {
-        using (var free = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))
-        {
-            free.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-            _root = $"http://127.0.0.1:{((IPEndPoint)free.LocalEndPoint!).Port}/";
-        }
+        _root = $"http://127.0.0.1:{FreePort.Next()}/";
         _listener.Prefixes.Add(_root);
         _listener.Start();
         _ = ServeAsync();
