@@ -25,6 +25,7 @@ using TrueLive.Server.Live.Transports;
 using TrueLive.Server.Pictures;
 using TrueLive.Server.Previews;
 using TrueLive.Server.Probes;
+using TrueLive.Server.Recordings;
 using TrueLive.Server.Resources;
 using TrueLive.Server.Streams;
 using TrueLive.Server.Telemetry;
@@ -107,6 +108,8 @@ public static partial class TrueLiveServer
         services.AddSingleton<ServerMetrics>().AddSingleton<ServerHealth>();
         services.AddSingleton<LookSheet>().AddSingleton<ProbeRuns>();
         services.AddSingleton<StreamAccess>().AddSingleton<StreamRegistry>().AddSingleton<StreamMetrics>();
+        services.AddSingleton<RecordingStore>().AddSingleton<SessionRecordings>()
+            .AddHostedService(p => p.GetRequiredService<SessionRecordings>());
         services.AddSingleton<ClipQueueHost>().AddSingleton<ClipUploads>().AddSingleton<UploadPreview>().AddSingleton<JournalStore>();
         services.AddSingleton<ClipSources>().AddSingleton<ClipOrders>().AddSingleton<ClipViews>().AddSingleton<LivePrecedence>();
         services.AddSingleton<InteractiveLoading>().AddSingleton<InteractiveRegistry>().AddSingleton<InteractiveCommands>();
@@ -178,6 +181,7 @@ public static partial class TrueLiveServer
         ClipEndpoints.Map(app);
         InteractiveEndpoints.Map(app);
         JournalEndpoints.Map(app);
+        RecordingEndpoints.Map(app);
         LiveSocketEndpoint.Map(app);
         LookEndpoints.Map(app);
         ModelEndpoints.Map(app);

@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Text.Json;
+using TrueLive.Core.Tiers;
 
 namespace TrueLive.EndToEnd.Tests;
 
@@ -171,11 +173,12 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
     public async Task A_snapshot_and_a_recording_are_saved_and_the_view_can_be_split()
     {
         await using var page = await browser.OpenAsync(studio.Server);
-        await page.StartAsync("scene", "passthrough", "384x216");
+        await page.StartAsync("scene", "live-tiny", "384x216");
         await page.PicturesAsync(5);
         var picture = await page.Page.RunAndWaitForDownloadAsync(() => page.Page.ClickAsync("#snapshot"));
         Assert.EndsWith(".png", picture.SuggestedFilename, StringComparison.Ordinal);
         Assert.True(new FileInfo((await picture.PathAsync())!).Length > 2000);
+        Assert.Equal(AiMark.SourceType, Exiftool.SourceTypeOf((await picture.PathAsync())!));
         await page.Page.ClickAsync("#record");
         await page.UntilAsync("document.querySelector('#record').getAttribute('aria-pressed') === 'true'");
         var from = await page.EvalAsync<int>("trueLive.figures.lastTrace.output");
@@ -186,10 +189,41 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
             "navigator.storage.getDirectory()).keys()) n += /^recording-[-0-9a-f]+$/.test(name); return n; })()"));
         var film = await page.Page.RunAndWaitForDownloadAsync(() => page.Page.ClickAsync("#record"));
         Assert.True(new FileInfo((await film.PathAsync())!).Length > 2000);
+        using var probe = Process.Start(new ProcessStartInfo(
+            "ffprobe", ["-v", "error", "-show_format", (await film.PathAsync())!]) { RedirectStandardOutput = true })!;
+        Assert.Contains(film.SuggestedFilename.EndsWith(".webm", StringComparison.Ordinal) ? AiMark.SourceType : "mp4",
+            await probe.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
         await page.Page.Locator("body").PressAsync("v");
         Assert.Equal("split", await page.EvalAsync<string>("document.querySelector('#stage').dataset.view"));
         await page.Page.FillAsync("#split", "20");
         Assert.Equal("20%", await page.EvalAsync<string>("document.querySelector('#stage').style.getPropertyValue('--split')"));
+    }
+
+    [Fact]
+    public async Task A_recording_on_the_server_is_begun_stopped_played_and_deleted_and_whoever_is_filmed_sees_it()
+    {
+        await using var page = await browser.OpenAsync(studio.Server);
+        await page.StartAsync("scene", "passthrough", "384x216");
+        await page.PicturesAsync(5);
+        await page.Page.ClickAsync("#recordings > summary");
+        await page.Page.ClickAsync("#server-record:text('Record this session')");
+        await page.UntilAsync("!document.querySelector('#journal-mark').hidden");
+        Assert.True(await page.Page.IsVisibleAsync("#journal-mark"));
+        await page.UntilAsync("/ [1-9][0-9.]* (kB|MB)/.test(document.querySelector('[data-recording=true] p')?.textContent ?? '')");
+        await Studio.PictureAsync(page.Page, "recording-on");
+        await Studio.ReadableAsync(page.Page, "recording-on");
+        await page.Page.ClickAsync("#server-record:text('Stop recording')");
+        await page.UntilAsync("document.querySelector('#journal-mark').hidden");
+        await page.UntilAsync("document.querySelector('[data-recording=false] p').textContent.includes('It was stopped.')");
+        await page.Page.ClickAsync("[data-recording=false] >> text=Play");
+        var url = await page.EvalAsync<string>("document.querySelector('.recordings video').src");
+        Assert.Equal(206, await page.EvalAsync<int>($"fetch('{url}', {{ headers: {{ Range: 'bytes=0-9' }} }}).then((r) => r.status)"));
+        // It can be deleted without a session, too.
+        await page.Page.ClickAsync("#start");
+        await page.UntilAsync("trueLive.transport === null && document.querySelector('#server-record').disabled");
+        await page.Page.ClickAsync("[data-recording=false] >> text=Delete");
+        await page.UntilAsync("!document.querySelector('[data-recording]')");
+        Assert.Equal(404, await page.EvalAsync<int>($"fetch('{url}', {{ cache: 'no-store' }}).then((r) => r.status)"));
     }
 
     [Fact]

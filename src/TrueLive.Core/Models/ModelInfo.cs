@@ -24,6 +24,9 @@ public sealed record ModelInfo(
 
     /// <summary>What its user may set beside the prompt.</summary>
     public IReadOnlyList<ModelParameter> Parameters { get; init; } = [];
+
+    /// <summary>True when its pictures are those that came in.</summary>
+    public bool PassesThrough { get; init; }
 }
 
 /// <summary>A look that a prompt can name.</summary>

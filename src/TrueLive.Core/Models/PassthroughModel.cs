@@ -8,7 +8,8 @@ public sealed class PassthroughModel : IVideoModel
     /// <inheritdoc/>
     public ModelInfo Info { get; } = new(
         "passthrough", "1", "Pass-through", "Returns the input unchanged. For measuring the path without a network.",
-        TakesPrompt: false, HasMemory: false, new ModelSizes(2, 8192, 2), []);
+        TakesPrompt: false, HasMemory: false, new ModelSizes(2, 8192, 2), [])
+    { PassesThrough = true };
 
     /// <inheritdoc/>
     public PromptReading Read(string text) => string.IsNullOrWhiteSpace(text)

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
+using TrueLive.Core.Tiers;
 
 namespace TrueLive.Media.Files;
 
@@ -76,9 +77,12 @@ public static partial class FileJoin
         try
         {
             var note = await WriteWithSoundAsync(job, source, cancel).ConfigureAwait(false);
+            var sourceType = tags.GetValueOrDefault(AiMark.Tag);
             if (format == ClipFormat.Png)
             {
                 CheckOutput(output, format);
+                if (sourceType is not null)
+                    await Xmp.AddToPngsAsync(partial, sourceType, cancel).ConfigureAwait(false);
                 if (Directory.Exists(output))
                     Directory.Delete(output, true);
                 Directory.Move(partial, output);
@@ -88,9 +92,11 @@ public static partial class FileJoin
                 if (format == ClipFormat.Gif && tags.TryGetValue("comment", out var comment))
                 {
                     var commented = NewPartial(output);
-                    await GifComment.CopyAsync(partial, commented, comment, cancel).ConfigureAwait(false);
+                    await GifComment.CopyAsync(partial, commented, comment, sourceType, cancel).ConfigureAwait(false);
                     partial = commented;
                 }
+                if (sourceType is not null && format is (ClipFormat.Mp4 or ClipFormat.Av1 or ClipFormat.Mov))
+                    Xmp.AddToMp4(partial, sourceType);
                 File.Move(partial, output, overwrite: true);
             }
             return note;

@@ -3,16 +3,16 @@ using System.Text;
 namespace TrueLive.Media.Files;
 
 /// <summary>
-/// Writes the comment that ffmpeg leaves out of a GIF: a comment extension (GIF89a, section 24) right after the global colour table.
+/// Writes what ffmpeg leaves out of a GIF, right after the global colour table: the comment (GIF89a, section 24), and the XMP packet.
 /// </summary>
 internal static class GifComment
 {
     private const int HeadLength = 13;
     private const int BlockLength = 255;
 
-    /// <summary>Copies a GIF and adds the comment.</summary>
+    /// <summary>Copies a GIF and adds the comment, and the digital source type where there is one.</summary>
     /// <exception cref="MediaFileException">The file is not a GIF.</exception>
-    public static async Task CopyAsync(string from, string to, string comment, CancellationToken cancel)
+    public static async Task CopyAsync(string from, string to, string comment, string? sourceType, CancellationToken cancel)
     {
         await using var input = File.OpenRead(from);
         await using var output = File.Create(to);
@@ -28,6 +28,8 @@ internal static class GifComment
         byte[] extension = [0x21, 0xFE, .. Encoding.ASCII.GetBytes(comment).Chunk(BlockLength)
             .SelectMany(block => (byte[])[(byte)block.Length, .. block]), 0];
         await output.WriteAsync(extension, cancel).ConfigureAwait(false);
+        if (sourceType is not null)
+            await output.WriteAsync(Xmp.InGif(sourceType), cancel).ConfigureAwait(false);
         await input.CopyToAsync(output, cancel).ConfigureAwait(false);
     }
 }

@@ -229,6 +229,8 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
             };
             var values = string.Join("; ", settings.Values.Where(v => !v.Values.All.IsEmpty)
                 .Select(v => FormattableString.Invariant($"{v.At.TotalSeconds:0.###}s {v.Values}")));
+            if (settings.AiMark && AiMark.Of(model) is { } sourceType)
+                tags[AiMark.Tag] = sourceType;
             if (values.Length > 0)
                 tags["truelive_values"] = values.Length <= 4000 ? values : values[..4000];
             return tags;

@@ -92,6 +92,9 @@ public sealed record ClipFileSettings
     /// <summary>Bytes that the parts may take on disk.</summary>
     public long MaxBytes { get; init; } = long.MaxValue;
 
+    /// <summary>Say in the file that AI made the pictures, unless the model passes them through.</summary>
+    public bool AiMark { get; init; } = true;
+
     /// <summary>Called before each step; may block. Null does nothing.</summary>
     public Action<CancellationToken>? BeforeStep { get; init; }
 

@@ -4,6 +4,8 @@ using TrueLive.Clips;
 using TrueLive.Core.Clips;
 using TrueLive.Core.Tiers;
 using TrueLive.Server.Access;
+using TrueLive.Server.Capacity;
+using TrueLive.Server.Configuration;
 using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Resources;
 
@@ -20,7 +22,7 @@ internal sealed record ClipView(
     IReadOnlyList<string>? Notes, string? Error,
     string? Upload, string? Url, string? Journal, string Name, string Model, string Size, string Format, string Prompts, float Strength,
     double TransitionMs,
-    string EventsUrl, ClipResultView? Result, string? SourceUrl, string? Values);
+    string EventsUrl, ClipResultView? Result, string? SourceUrl, string? Values, string? DigitalSourceType = null);
 
 /// <summary>Clips of one key, newest first.</summary>
 internal sealed record ClipListView(string Tier, string TierMeans, IReadOnlyList<ClipView> Clips);
@@ -36,8 +38,13 @@ internal sealed record CreateClipBody(
 
 /// <summary>Combines rows of the queue with the worker's progress.</summary>
 internal sealed class ClipViews(
-    ClipQueueHost queueHost, ClipWorker worker, LivePrecedence live, ClipUploads uploads, SignedLinks links, ServerHealth health)
+    ClipQueueHost queueHost, ClipWorker worker, LivePrecedence live, ClipUploads uploads, SignedLinks links, ServerHealth health,
+    ModelStore models, ServerOptions options)
 {
+    /// <summary>What a clip is marked with; one of a model that is no longer here was made by it. Null for nothing.</summary>
+    public string? SourceTypeOf(ClipJob job) =>
+        !options.AiMark ? null : models.Find(job.Request.Model) is { } model ? AiMark.Of(model.Info) : AiMark.SourceType;
+
     /// <summary>A job in its current state.</summary>
     /// <param name="job">Its row.</param>
     /// <param name="withSource">Whether to look up its source on disk; false for lists and for progress events.</param>
@@ -66,7 +73,7 @@ internal sealed class ClipViews(
                 : null,
             withSource && job.State == ClipJobState.Done && uploads.Find(job.Owner, r.Source) is not null
                 ? links.Sign($"/v1/clips/{job.Id}/source", job.Owner)
-                : null, r.Values);
+                : null, r.Values, SourceTypeOf(job));
     }
 }
 

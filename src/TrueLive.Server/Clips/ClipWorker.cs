@@ -202,6 +202,7 @@ internal sealed partial class ClipWorker(
                 MaxLength = TimeSpan.FromSeconds(options.ClipSeconds),
                 // The parts stay beside the result until it is complete.
                 MaxBytes = Math.Max(1 << 20, (folders.LeftFor(job.Owner) + ClipFolders.BytesIn(parts)) / 2),
+                AiMark = options.AiMark,
                 BeforeStep = live.Wait,
             }, time);
         _running[job.Id] = (render, cancel);

@@ -231,6 +231,26 @@ public sealed class ServerOptions
     [Description("Cameras and virtual webcams of this machine that streams may use, such as /dev/video0; empty allows none.")]
     public string[] StreamDevices { get; set; } = [];
 
+    /// <summary>Disk that the recordings of one key may fill; 0 records nothing.</summary>
+    [Description("Disk in MB that the recordings of one key may fill; beyond it the oldest are deleted. 0 records nothing.")]
+    [Range(0, 10_000_000)]
+    public int RecordingDiskMb { get; set; } = 10_240;
+
+    /// <summary>Hours after which recordings are deleted.</summary>
+    [Description("Hours after which recordings are deleted.")]
+    [Range(1, 87_600)]
+    public int RecordingKeepHours { get; set; } = 168;
+
+    /// <summary>Longest recording.</summary>
+    [Description("Longest recording of a live session, in minutes. Sessions are recorded only when a client asks for it.")]
+    [Range(1, 100_000)]
+    public int RecordingMinutes { get; set; } = 240;
+
+    /// <summary>Whether files, pictures and answers say that AI made them.</summary>
+    [Description("Say in clips, recordings, streams, pictures and answers that AI made the pictures (IPTC digital source type). " +
+        "/v1/capabilities shows it.")]
+    public bool AiMark { get; set; } = true;
+
     /// <summary>Key that webhooks are signed with.</summary>
     [Description("Key that webhooks are signed with (HMAC-SHA256), at least 16 characters.")]
     public string WebhookSecret { get; set; } = "";

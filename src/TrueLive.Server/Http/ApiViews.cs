@@ -11,8 +11,9 @@ using TrueLive.Server.Interactive;
 using TrueLive.Server.Journals;
 using TrueLive.Server.Live.Control;
 using TrueLive.Server.Live.Sessions;
-using TrueLive.Server.Streams;
 using TrueLive.Server.Pictures;
+using TrueLive.Server.Recordings;
+using TrueLive.Server.Streams;
 
 namespace TrueLive.Server.Http;
 
@@ -27,12 +28,14 @@ internal sealed record UpdateSessionBody(
 
 /// <summary>
 /// A session as the API shows it. The token is present only in the response that created the session; anybody who has the <c>whep</c>
-/// address may watch; <c>input_problem</c> says what is wrong with the input, and what to send instead.
+/// address may watch; <c>input_problem</c> says what is wrong with the input, and what to send instead; <c>digital_source_type</c> that AI
+/// makes the pictures.
 /// </summary>
 internal sealed record SessionView(
     string Id, string? Token, string State, string Transport, DateTimeOffset Created, string Model, string ModelVersion, string Size,
     string Tier, string TierMeans,
-    PromptView Prompt, int Epoch, StatsMessage Stats, string Whip, string Whep, JournalView? Journal, string? InputProblem)
+    PromptView Prompt, int Epoch, StatsMessage Stats, string Whip, string Whep, JournalView? Journal, string? InputProblem,
+    string? DigitalSourceType = null, RecordedView? Recording = null)
 {
     public static SessionView From(HostedSession hosted, Gate gate, bool withToken = false)
     {
@@ -46,30 +49,32 @@ internal sealed record SessionView(
                 ? StatsMessage.From(hosted.Session.Stats) with { Degraded = TierWords.Repeated(lost) }
                 : StatsMessage.From(hosted.Session.Stats), gate.AddressOf($"/whip/{hosted.Session.Id}"),
                 gate.Share($"/whep/{hosted.Session.Id}", hosted.Owner),
-            hosted.Observer.Recorder?.View is { Recording: true } journal ? journal : null, hosted.Input.Problem);
+            hosted.Observer.Recorder?.View is { Recording: true } journal ? journal : null, hosted.Input.Problem, hosted.SourceType,
+            hosted.Recorded?.Invoke());
     }
 }
 
 /// <summary>The view of a session that a viewer gets.</summary>
-internal sealed record WatchView(string Model, string Size, PromptView Prompt, string State, string? Reason, string? InputProblem)
+internal sealed record WatchView(
+    string Model, string Size, PromptView Prompt, string State, string? Reason, string? InputProblem, string? DigitalSourceType = null)
 {
     public static WatchView From(HostedSession hosted)
     {
         var session = hosted.Session;
         var s = session.Settings;
         return new WatchView(s.Model.Info.Id, $"{s.Width}x{s.Height}", PromptView.From(s.Prompt),
-            session.State.ToString().ToLowerInvariant(), session.Last?.End?.Words, hosted.Input.Problem);
+            session.State.ToString().ToLowerInvariant(), session.Last?.End?.Words, hosted.Input.Problem, hosted.SourceType);
     }
 }
 
 /// <summary>All sessions.</summary>
 internal sealed record SessionListView(IReadOnlyList<SessionView> Sessions);
 
-/// <summary>What this server can do, with measured figures.</summary>
+/// <summary>What this server can do, with measured figures; <c>ai_mark</c>: what it makes says that AI made it.</summary>
 internal sealed record CapabilitiesView(
     string Version, string Tier, string TierMeans, IReadOnlyList<ModelView> Models, string DefaultModel, string DefaultSize, int TargetFps,
     IReadOnlyList<CapacityView> Capacity, IReadOnlyList<UnmeasuredView> NotMeasured, IReadOnlyList<string> Transports, int KeepSeconds,
-    int ReplaySeconds, int FrameAgeMs, int MaxPromptLength, int RunningSessions, IReadOnlyList<TierView> Tiers);
+    int ReplaySeconds, int FrameAgeMs, int MaxPromptLength, int RunningSessions, IReadOnlyList<TierView> Tiers, bool AiMark);
 
 /// <summary>What one tier offers on this machine.</summary>
 /// <param name="Rates">Measured figures; those of a model and size that nobody has asked for yet are missing.</param>
@@ -84,13 +89,15 @@ internal sealed record RateView(string Model, string Size, double StepFps, doubl
 /// A model. <c>by_design_ms</c> is the delay that it has by design at the server's target rate, without its step: the wait of a frame for
 /// the others of its chunk, and the model's lag. <c>warm</c>: it is loaded; <c>memory_mb</c> is the memory that its weights take when
 /// loaded, estimated from its files. <c>about_fps</c>: frames a second that its step alone reaches at the server's size, once measured;
-/// <c>not_live</c> says why it is better used for clips, <c>broken</c> why it could not be loaded.
+/// <c>not_live</c> says why it is better used for clips, <c>broken</c> why it could not be loaded, <c>digital_source_type</c> what its
+/// pictures are marked with.
 /// </summary>
 internal sealed record ModelView(
     string Id, string Version, string Title, string Description, bool TakesPrompt, bool HasMemory, IReadOnlyList<LookInfo> Looks,
     int MinSide, int MaxSide, int Multiple, int? FixedWidth, int? FixedHeight, ChunkView Chunk, double ByDesignMs,
     IReadOnlyList<ParameterView>? Parameters,
-    bool Warm, double? MemoryMb, double? AboutFps, string? NotLive, string? Broken)
+    bool Warm, double? MemoryMb, double? AboutFps, string? NotLive, string? Broken,
+    string? DigitalSourceType = null)
 {
     // Below this rate the picture does not look live: a gesture is over before it is seen.
     private const double LiveFps = 3;
@@ -109,6 +116,7 @@ internal sealed record ModelView(
             MemoryMb = loaded is null ? null : Math.Round(loaded.Bytes / 1048576.0, 1),
             AboutFps = fps,
             NotLive = slow,
+            DigitalSourceType = options.AiMark ? Core.Tiers.AiMark.Of(model.Info) : null,
             Broken = loaded?.IsBroken == true ? "It could not be loaded; the server's output says why." : null,
         };
     }
@@ -188,6 +196,8 @@ internal sealed record ShortageView(string Resource, string Words);
 [JsonSerializable(typeof(InteractiveView))]
 [JsonSerializable(typeof(JournalView))]
 [JsonSerializable(typeof(JournalListView))]
+[JsonSerializable(typeof(RecordingView))]
+[JsonSerializable(typeof(RecordingListView))]
 [JsonSerializable(typeof(CreateStreamBody))]
 [JsonSerializable(typeof(CreateOutputBody))]
 [JsonSerializable(typeof(StreamView))]

@@ -171,10 +171,11 @@ internal static class ClipEndpoints
     }
 
     private static async Task<IResult> ResultAsync(
-        string id, HttpContext http, Gate gate, ClipQueueHost queueHost, ClipFolders folders, SignedLinks links)
+        string id, HttpContext http, Gate gate, ClipQueueHost queueHost, ClipFolders folders, ClipViews views, SignedLinks links)
     {
         if (await FindAsync(id, http, gate, queueHost, links).ConfigureAwait(false) is not { } job)
             return NoSuch("clip");
+        AiMarkHeader.Tell(http.Response, views.SourceTypeOf(job));
         if (job.State != ClipJobState.Done)
             return Problems.Of(StatusCodes.Status409Conflict, job.Error is { } error
                 ? $"There is no result: {error}"

@@ -43,7 +43,7 @@ internal static class InfoEndpoints
             c.ModelId, $"{c.Width}x{c.Height}", c.StepMs, c.CpuMs, c.Frames, admission.Capacity(models.Find(c.ModelId)!, c.Width, c.Height),
             c.Beside > 0 ? c.Beside : null))],
         [.. Unmeasured(models, measurement)], ["whip", "whep", "websocket-jpeg"], options.KeepSeconds, options.ReplaySeconds,
-        options.FrameAgeMs, Prompt.MaxLength, registry.Count, [.. Tiers(models, admission, options)]);
+        options.FrameAgeMs, Prompt.MaxLength, registry.Count, [.. Tiers(models, admission, options)], options.AiMark);
 
     private static IEnumerable<UnmeasuredView> Unmeasured(ModelStore models, CapacityMeasurement measurement)
     {

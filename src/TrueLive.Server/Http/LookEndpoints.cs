@@ -1,3 +1,7 @@
+using TrueLive.Core.Tiers;
+using TrueLive.Media.Files;
+using TrueLive.Server.Capacity;
+using TrueLive.Server.Configuration;
 using TrueLive.Server.Previews;
 using TrueLive.Server.Resources;
 
@@ -14,7 +18,8 @@ internal static class LookEndpoints
         .Accepts<byte[]>("image/jpeg").Produces(200, contentType: "image/jpeg").ProducesProblem(400).ProducesProblem(413)
         .ProducesProblem(429);
 
-    private static async Task<IResult> MakeAsync(HttpContext http, string? model, LookSheet sheets)
+    private static async Task<IResult> MakeAsync(
+        HttpContext http, string? model, LookSheet sheets, ModelStore models, ServerOptions options)
     {
         var body = new MemoryStream();
         var buffer = new byte[16 * 1024];
@@ -31,7 +36,9 @@ internal static class LookEndpoints
                 .ConfigureAwait(false);
             http.Response.Headers["X-TrueLive-Sheet"] = FormattableString.Invariant($"{sheet.Columns},{sheet.Rows},{sheet.Count}");
             http.Response.Headers.CacheControl = "no-store";
-            return Results.Bytes(sheet.Jpeg, "image/jpeg");
+            var sourceType = options.AiMark && models.Find(model) is { } made ? AiMark.Of(made.Info) : null;
+            AiMarkHeader.Tell(http.Response, sourceType);
+            return Results.Bytes(sourceType is null ? sheet.Jpeg : Xmp.InJpeg(sheet.Jpeg, sourceType), "image/jpeg");
         }
         catch (RequestRefusedException refused)
         {

@@ -124,8 +124,9 @@ internal static class StreamEndpoints
 
     private static IResult Hls(string id, string output, string file, HttpContext http, StreamRegistry registry)
     {
-        if (registry.Find(id)?.Output(output)?.Folder is { } folder)
+        if (registry.Find(id) is { } legs && legs.Output(output)?.Folder is { } folder)
         {
+            AiMarkHeader.Tell(http.Response, legs.Hosted.SourceType);
             http.Response.Headers.CacheControl = file == HlsFolder.Playlist ? "no-cache" : "max-age=60";
             if (file == HlsFolder.Playlist && folder.Read(http.Request.Query["token"].ToString()) is { } playlist)
                 return Results.Text(playlist, "application/vnd.apple.mpegurl");

@@ -165,7 +165,7 @@ internal static partial class WhipEndpoints
             registry.Settle(id, made: true);
             http.Response.Headers[TokenHeader] = admitted.Hosted.Token;
             http.Response.Headers[ConnectionHeader] = $"{admitted.Number}";
-            return Created(http, $"/whip/{id}/{client.Id}", peer);
+            return Created(http, $"/whip/{id}/{client.Id}", peer, admitted.Hosted);
         }
         catch (RequestRefusedException refused)
         {
@@ -210,7 +210,7 @@ internal static partial class WhipEndpoints
             }
             _ = RunAsync(http, viewer, viewer.RunAsync(life.ApplicationStopped));
             // Signed, since a client with only the session's link has no key for DELETE or PATCH.
-            return Created(http, gate.Share($"/whep/{id}/{viewer.Id}", hosted.Owner), viewer.Peer);
+            return Created(http, gate.Share($"/whep/{id}/{viewer.Id}", hosted.Owner), viewer.Peer, hosted);
         }
         catch (Exception error) when (error is SdpException or InvalidOperationException)
         {
@@ -281,11 +281,12 @@ internal static partial class WhipEndpoints
     private static bool Matches(HttpRequest request, string tag) => request.Headers.IfMatch.ToString().Trim() is "*" or "\"*\""
         || request.GetTypedHeaders().IfMatch.Any(m => !m.IsWeak && m.Tag.AsSpan().Trim('"').SequenceEqual(tag));
 
-    private static IResult Created(HttpContext http, string location, RtcPeer peer)
+    private static IResult Created(HttpContext http, string location, RtcPeer peer, HostedSession hosted)
     {
+        AiMarkHeader.Tell(http.Response, hosted.SourceType);
         http.Response.Headers.ETag = $"\"{TagOf(peer)}\"";
         http.Response.Headers.Location = location;
-        return Results.Text(peer.LocalDescription, Sdp, statusCode: StatusCodes.Status201Created);
+        return Results.Text(AiMarkHeader.InSdp(peer.LocalDescription, hosted.SourceType), Sdp, statusCode: StatusCodes.Status201Created);
     }
 
     private static string TagOf(RtcPeer peer) => peer.LocalUfrag ?? "";

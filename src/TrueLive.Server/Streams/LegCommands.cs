@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using TrueLive.Core.Tiers;
 using TrueLive.Media.Files;
 
 namespace TrueLive.Server.Streams;
@@ -53,11 +54,13 @@ internal static class LegCommands
     /// <summary>The arguments of an output, whose coded pictures and sound come as Matroska through its standard input.</summary>
     /// <param name="place">Where they go.</param>
     /// <param name="keyframes">Time between key frames.</param>
-    public static string[] Output(StreamPlace place, TimeSpan keyframes) =>
+    /// <param name="sourceType">What it says of how the pictures were made; null for nothing.</param>
+    public static string[] Output(StreamPlace place, TimeSpan keyframes, string? sourceType) =>
     [
         "-loglevel", "level+error", "-progress", "pipe:1", "-stats_period", "0.5", "-nostats",
         .. Only("pipe", "matroska,webm"), "-probesize", "32", "-analyzeduration", "0", "-fpsprobesize", "0", "-f", "matroska", "-i", "pipe:0",
-        .. place.Address.Kind == StreamKind.Device ? Raw : Copied, .. Target(place, keyframes),
+        .. place.Address.Kind == StreamKind.Device ? Raw : Copied,
+        .. sourceType is null ? Array.Empty<string>() : ["-metadata", $"{AiMark.Tag}={sourceType}"], .. Target(place, keyframes),
     ];
 
     /// <summary>What the child of a place reaches.</summary>
@@ -72,7 +75,9 @@ internal static class LegCommands
             [.. Datagrams, $"{place.Url}{(place.Url.Contains('?', StringComparison.Ordinal) ? '&' : '?')}pkt_size=1316"],
         StreamKind.Udp => [.. Datagrams, $"udp://{new IPEndPoint(place.At!, place.Address.Port)}?pkt_size=1316"],
         // A fragment for each key frame: what is on disk can be played whatever ends the recording.
-        StreamKind.File => ["-f", "mp4", "-movflags", "+frag_keyframe+empty_moov+default_base_moof", "file:" + place.File],
+        StreamKind.File =>
+            ["-f", "mp4", "-movflags", "+frag_keyframe+empty_moov+default_base_moof+use_metadata_tags",
+            "file:" + place.File],
         StreamKind.Hls =>
         [
             "-f", "hls", "-hls_time", keyframes.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture), "-hls_list_size", "6",

@@ -86,21 +86,28 @@ internal sealed class MatroskaWriter
     /// <param name="annexB">The access unit with start codes.</param>
     /// <param name="key">It stands alone.</param>
     /// <param name="milliseconds">Its time.</param>
-    public ReadOnlyMemory<byte> Picture(ReadOnlySpan<byte> annexB, bool key, uint milliseconds)
+    /// <param name="first">A unit that goes before those of the picture; empty for none.</param>
+    public ReadOnlyMemory<byte> Picture(ReadOnlySpan<byte> annexB, bool key, uint milliseconds, ReadOnlySpan<byte> first = default)
     {
-        var length = 0;
+        var length = first.IsEmpty ? 0 : 4 + first.Length;
         for (var rest = annexB; Next(ref rest, out var unit);)
             length += Belongs(unit) ? 4 + unit.Length : 0;
         Head(Picture1, length, key, milliseconds);
+        if (!first.IsEmpty)
+            Unit(first);
         for (var rest = annexB; Next(ref rest, out var unit);)
         {
-            if (!Belongs(unit))
-                continue;
-            BinaryPrimitives.WriteInt32BigEndian(_out.GetSpan(4), unit.Length);
-            _out.Advance(4);
-            _out.Write(unit);
+            if (Belongs(unit))
+                Unit(unit);
         }
         return _out.WrittenMemory;
+    }
+
+    private void Unit(ReadOnlySpan<byte> unit)
+    {
+        BinaryPrimitives.WriteInt32BigEndian(_out.GetSpan(4), unit.Length);
+        _out.Advance(4);
+        _out.Write(unit);
     }
 
     /// <summary>One packet of sound; valid until the next call.</summary>

@@ -9,6 +9,9 @@ namespace TrueLive.Server.Streams;
 internal readonly record struct CodedPacket(byte[] Buffer, int Length, bool IsSound, bool Key, uint RtpTime, long Arrived, long Coded)
     : IDisposable
 {
+    /// <summary>A model made the picture.</summary>
+    public bool Made { get; init; }
+
     public ReadOnlyMemory<byte> Data => Buffer.AsMemory(0, Length);
 
     public void Dispose() => ArrayPool<byte>.Shared.Return(Buffer);
@@ -113,7 +116,8 @@ internal sealed class OutputQueue(int bitrate, TimeSpan keyInterval, TimeProvide
         var buffer = ArrayPool<byte>.Shared.Rent(frame.Data.Length);
         frame.Data.CopyTo(buffer);
         return _waiting.Writer.TryWrite(
-            new CodedPacket(buffer, frame.Data.Length, IsSound: false, frame.KeyFrame, frame.RtpTime, frame.Ticket.Arrived, now));
+            new CodedPacket(buffer, frame.Data.Length, IsSound: false, frame.KeyFrame, frame.RtpTime, frame.Ticket.Arrived, now)
+            { Made = frame.Ticket.Origin != FrameOrigin.PassedThrough });
     }
 
     private bool IsLate(long now) => _waiting.Reader.TryPeek(out var oldest) && time.GetElapsedTime(oldest.Coded, now) > MaxWait;

@@ -28,6 +28,7 @@ internal sealed class OutputRun : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _running;
     private volatile OutputFlow? _flow;
+    private string? _marked;
     private long _bytes;
     private long _frames;
 
@@ -47,6 +48,9 @@ internal sealed class OutputRun : IAsyncDisposable
     public string Id { get; }
 
     public OutputSettings Settings => _settings;
+
+    /// <summary>Completes when it has ended and all that it wrote is where it goes.</summary>
+    public Task Completion => _running;
 
     /// <summary>For HLS, where playlist and segments are.</summary>
     public HlsFolder? Folder { get; }
@@ -92,6 +96,8 @@ internal sealed class OutputRun : IAsyncDisposable
             {
                 var place = await _access.OpenAsync(_settings.Address, output: true, _settings.Trusted, stop).ConfigureAwait(false);
                 why = await PassAsync(place, stop).ConfigureAwait(false);
+                if (place is { Address.Kind: StreamKind.File, File: { } file } && System.IO.File.Exists(file) && _marked is { } sourceType)
+                    Xmp.AddToMp4(file, sourceType);
             }
             catch (Exception error) when (error is MediaException or RequestRefusedException or IOException or UnauthorizedAccessException)
             {
@@ -118,10 +124,11 @@ internal sealed class OutputRun : IAsyncDisposable
     private async Task<string?> PassAsync(StreamPlace place, CancellationToken stop)
     {
         var flow = new OutputFlow(_time);
+        _marked = null;
         File = place.File is { } file ? Path.GetFileName(file) : null;
         await using var child = FfmpegChild.Start(
-            "ffmpeg", LegCommands.Output(place, _settings.Keyframes), ProcessorTime, folder: Folder?.Make(), writes: true,
-            reach: LegCommands.Reach(place, output: true));
+            "ffmpeg", LegCommands.Output(place, _settings.Keyframes, _hosted.SourceType), ProcessorTime, folder: Folder?.Make(),
+            writes: true, reach: LegCommands.Reach(place, output: true));
         var reading = ReadAsync(child, flow);
         var gaveUp = (string?)null;
         var writer = new OutputWriter(child.Input, flow, _time);
@@ -151,7 +158,9 @@ internal sealed class OutputRun : IAsyncDisposable
                     return null;
                 if (!other && !begun)
                     continue;
-                Passed(flow, await writer.PictureAsync(packet, CancellationToken.None).ConfigureAwait(false));
+                if (packet.Made)
+                    _marked ??= _hosted.SourceType;
+                Passed(flow, await writer.PictureAsync(packet, _hosted.SourceType, CancellationToken.None).ConfigureAwait(false));
                 Interlocked.Increment(ref _frames);
                 if (begun)
                     continue;

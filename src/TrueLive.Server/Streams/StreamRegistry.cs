@@ -115,8 +115,13 @@ internal sealed class StreamRegistry : IAsyncDisposable
     {
         await _access.OpenAsync(output.Address, output: true, output.Trusted, cancel).ConfigureAwait(false);
         var legs = LegsOf(hosted);
+        OutputRun run;
         lock (_gate)
-            return legs.Outputs.Count() < MaxOutputs ? Start(legs, output) : throw TooMany();
+            run = legs.Outputs.Count() < MaxOutputs ? Start(legs, output) : throw TooMany();
+        // Those of a session that has ended meanwhile may have been closed before there was this one.
+        if (hosted.Session.State == SessionState.Ended)
+            await legs.EndAsync(run.Id).ConfigureAwait(false);
+        return run;
     }
 
     /// <inheritdoc/>

@@ -72,7 +72,7 @@ internal sealed partial class AuditLog : IAsyncDisposable
         return Task.CompletedTask;
     }
 
-    // Reads are logged only where they may show people: results, sources, journals, and live pictures over a WebSocket.
+    // Reads are logged only where they may show people: results, sources, journals, recordings, and live pictures over a WebSocket.
     private static bool Matters(HttpRequest request, string path, int status)
     {
         if (status is StatusCodes.Status401Unauthorized or StatusCodes.Status403Forbidden or StatusCodes.Status421MisdirectedRequest
@@ -84,6 +84,7 @@ internal sealed partial class AuditLog : IAsyncDisposable
         return !HttpMethods.IsGet(request.Method) && !HttpMethods.IsHead(request.Method)
             || status == StatusCodes.Status101SwitchingProtocols
             || request.Path.StartsWithSegments("/v1/journals") || path.EndsWith("/result", StringComparison.Ordinal)
+            || request.Path.StartsWithSegments("/v1/recordings") && path.TrimEnd('/').EndsWith(".mp4", StringComparison.Ordinal)
             || path.EndsWith("/source", StringComparison.Ordinal);
     }
 

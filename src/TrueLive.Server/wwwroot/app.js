@@ -106,6 +106,7 @@ $('share').onclick = async () => {
   const { share } = await import('./share.js');
   share(live, screen?.commands?.()).catch((error) => trouble(error.message));
 };
+$('recordings').ontoggle = async () => (await import('./recordings.js')).open($('recordings'), live);
 $('streams').ontoggle = async () => (await import('./streams.js')).open($('streams'), live);
 $('sheet').addEventListener('click', (event) => {
   if (event.target === $('sheet')) $('sheet').close();

@@ -1,20 +1,25 @@
-// The journal of a live session: a conspicuous sign while the server records, and what can be done with the recording.
+// The journal of a live session, and what can be done with it; and a conspicuous sign while the server keeps one, or a recording.
 import { $, ask, askJson, clock, h, post, say, size, trouble } from './dom.js';
 
 export class JournalSign {
   #session;
   #journal = null;
+  #recording = null;
 
   constructor(session) {
     this.#session = session;
     session.addEventListener('opened', ({ detail }) => {
       $('journal').disabled = false;
-      detail.control.addEventListener('stats', ({ detail: stats }) => this.#told(stats.journal ?? null));
+      detail.control.addEventListener('stats', ({ detail: stats }) => {
+        this.#told(stats.journal ?? null);
+        this.#recorded(stats.recording?.id ?? null);
+      });
     });
     session.addEventListener('state', ({ detail }) => {
       if (detail.state !== 'idle') return;
       $('journal').disabled = true;
       if (this.recording) this.#look();
+      this.#recorded(null);
     });
     $('journal').onclick = () => (this.recording ? this.stop() : this.begin());
   }
@@ -42,6 +47,18 @@ export class JournalSign {
     else if (this.recording) this.#look();
   }
 
+  // A recording of what is made is told of in the same way; the part Recordings has the rest.
+  #recorded(id) {
+    if (id === this.#recording) return;
+    this.#recording = id;
+    say(id ? 'The server records the picture and the sound of this session.' : 'The recording has ended.');
+    this.#sign();
+  }
+
+  #sign() {
+    $('journal-mark').hidden = !this.recording && !this.#recording;
+  }
+
   async #look() {
     const { id } = this.#journal;
     this.#show(await askJson(`/v1/journals/${id}`).catch(() => null));
@@ -61,7 +78,7 @@ export class JournalSign {
     this.#journal = journal;
     const on = this.recording;
     $('journal').setAttribute('aria-pressed', String(on));
-    $('journal-mark').hidden = !on;
+    this.#sign();
     $('journal-bar').hidden = !journal;
     if (!journal) return;
     if (changed) {

@@ -20,7 +20,7 @@ export class Live {
     () => ({ model: $('model').value, size: $('size').value, prompt: $('prompt').value, strength: $('strength').value }),
     true,
   );
-  stage = new Stage(this.session);
+  stage = new Stage(this.session, () => this.server?.models.find((m) => m.id === $('model').value)?.digital_source_type);
   prompt = new PromptLine(this);
   looks = new Looks(this);
   journal = new JournalSign(this.session);
@@ -104,7 +104,7 @@ export class Live {
     this.truth.ageBudget = server.frame_age_ms ?? null;
     if (server.replay_seconds)
       $('privacy').textContent =
-        `Pictures go to this server and nowhere else. It keeps the last ${server.replay_seconds} s in memory while a session runs, and more only if you turn the journal on.`;
+        `Pictures go to this server and nowhere else. It keeps the last ${server.replay_seconds} s in memory while a session runs, and more only while a journal or a recording is on.`;
     const sizes = $('size');
     this.picker.meet(server);
     if (![...sizes.options].some((o) => o.value === server.default_size)) sizes.add(new Option(server.default_size));

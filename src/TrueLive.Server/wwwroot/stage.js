@@ -1,20 +1,20 @@
 // The stage: the two pictures, how they are shown, what is marked on them, and what can be taken from them.
-import { $, device, save, say, stamp, trouble } from './dom.js';
+import { $, device, trouble } from './dom.js';
 import { drawScene } from './sources.js';
 import { markOf } from './stats.js';
 
-// Longest time that the browser takes to save a recording, in ms.
-const SAVED_WITHIN = 600_000;
 const still = matchMedia('(prefers-reduced-motion: reduce)');
 
 export class Stage {
   #session;
-  #recorder = null;
+  #keeper = null;
   #pipVideo = null;
   #marked = 0;
 
-  constructor(session) {
+  /** `sourceType` says what a saved picture is marked with. */
+  constructor(session, sourceType) {
     this.#session = session;
+    this.sourceType = sourceType;
     const views = [...document.querySelectorAll('#view input')];
     const choose = (view) => {
       $('stage').dataset.view = view;
@@ -42,11 +42,11 @@ export class Stage {
     session.addEventListener('state', ({ detail }) => {
       for (const id of ['snapshot', 'record', 'pip']) $(id).disabled = !session.transport;
       // The recorded stream does not continue after a reconnect.
-      if (detail.state === 'away') this.#recorder?.stop();
+      if (detail.state === 'away') this.#keeper?.stop();
       if (detail.state !== 'idle') return;
       $('output').querySelector('video,canvas')?.remove();
       $('output').append(this.#poster());
-      this.#recorder?.stop();
+      this.#keeper?.stop();
     });
     $('output').append(this.#poster());
   }
@@ -73,7 +73,7 @@ export class Stage {
     if ($('picture-mark').textContent !== words) $('picture-mark').textContent = words;
     // Apart from the words, so that a screen reader does not announce each tenth of a second.
     $('picture-mark').dataset.age = words === 'Frozen' ? `: this picture is ${(age / 1000).toFixed(1)} s old` : '';
-    const { width, height } = this.#size();
+    const { width, height } = this.size;
     $('output-caption').textContent = mark === 'passed' ? 'Output = input' : width ? `Output ${width}×${height}` : 'Output';
   }
 
@@ -92,41 +92,12 @@ export class Stage {
     );
   }
 
-  async snapshot() {
-    const view = this.#session.transport?.view;
-    const { width, height } = this.#size();
-    if (!width) return;
-    const canvas = Object.assign(document.createElement('canvas'), { width, height });
-    canvas.getContext('2d').drawImage(view, 0, 0);
-    const blob = await new Promise((resolve) => canvas.toBlob(resolve, 'image/png'));
-    if (!blob) return trouble('The browser makes no picture of this.');
-    save(blob, `truelive-${stamp()}.png`);
-    say('Snapshot saved.');
+  snapshot() {
+    return this.#keep((keeper) => keeper.snapshot());
   }
 
-  async record() {
-    if (this.#recorder) return void this.#recorder.stop();
-    if (!('MediaRecorder' in window)) return trouble('This browser cannot record. Snapshot works.');
-    const type = ['video/mp4;codecs=avc1', 'video/webm;codecs=vp9', 'video/webm'].find((t) => MediaRecorder.isTypeSupported(t));
-    if (!type) return trouble('This browser cannot record video. Snapshot works.');
-    const kept = await recording(type);
-    // Pressed twice, or the session ended meanwhile.
-    if (this.#recorder || !this.#session.transport) return void kept.end();
-    const recorder = (this.#recorder = new MediaRecorder(this.#stream(), { mimeType: type, videoBitsPerSecond: 6e6 }));
-    recorder.ondataavailable = ({ data }) => kept.add(data).catch(() => recorder.state !== 'inactive' && recorder.stop());
-    recorder.onstop = async () => {
-      if (this.#recorder === recorder) this.#recorder = null;
-      $('record').setAttribute('aria-pressed', 'false');
-      try {
-        save(await kept.end(), `truelive-${stamp()}.${type.includes('mp4') ? 'mp4' : 'webm'}`);
-        say('Recording saved.');
-      } catch (error) {
-        trouble(`The recording is lost: ${error.message}`);
-      }
-    };
-    recorder.start(1000);
-    $('record').setAttribute('aria-pressed', 'true');
-    say('Recording to this computer. Press again to save.');
+  record() {
+    return this.#keep((keeper) => keeper.record());
   }
 
   async pictureInPicture() {
@@ -138,7 +109,7 @@ export class Stage {
           ? view
           : (this.#pipVideo ??= Object.assign(document.createElement('video'), { muted: true, playsInline: true }));
       if (video !== view) {
-        video.srcObject = this.#stream();
+        video.srcObject = this.stream;
         await video.play();
       }
       await video.requestPictureInPicture();
@@ -155,12 +126,22 @@ export class Stage {
         .catch(() => trouble('The browser does not give the full screen to this page.'));
   }
 
-  #stream() {
+  /** The pictures of the session as a stream. */
+  get stream() {
     const { view } = this.#session.transport;
     return view.srcObject ?? view.captureStream();
   }
 
-  #size() {
+  async #keep(action) {
+    try {
+      const { Keeper } = await import('./keeper.js');
+      await action((this.#keeper ??= new Keeper(this.#session, this)));
+    } catch (error) {
+      trouble(error.message);
+    }
+  }
+
+  get size() {
     const view = this.#session.transport?.view;
     return { width: view?.videoWidth ?? view?.width ?? 0, height: view?.videoHeight ?? view?.height ?? 0 };
   }
@@ -175,29 +156,5 @@ export class Stage {
     const canvas = Object.assign(document.createElement('canvas'), { className: 'picture', width: 960, height: 540 });
     drawScene(canvas.getContext('2d'), 960, 540, 7);
     return canvas;
-  }
-}
-
-// An hour of video takes gigabytes, so it is written to the browser's private file system, and kept in memory only where there is none (no
-// secure context). The browser may still be saving an earlier recording, so that one is removed by a recording that begins much later.
-async function recording(type) {
-  try {
-    const folder = await navigator.storage.getDirectory();
-    for await (const [name, old] of folder.entries())
-      if (Date.now() - (await old.getFile()).lastModified > SAVED_WITHIN) await folder.removeEntry(name).catch(() => {});
-    const file = await folder.getFileHandle(`recording-${crypto.randomUUID()}`, { create: true });
-    const to = await file.createWritable();
-    let written = Promise.resolve();
-    return {
-      add: (data) => (written = written.then(() => to.write(data))),
-      end: async () => {
-        await written;
-        await to.close();
-        return new Blob([await file.getFile()], { type });
-      },
-    };
-  } catch {
-    const parts = [];
-    return { add: async (data) => parts.push(data), end: () => new Blob(parts, { type }) };
   }
 }

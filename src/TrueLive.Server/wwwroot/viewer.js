@@ -124,7 +124,8 @@ async function watch() {
 }
 
 /** Takes over the server's current view of the session. */
-function tell({ model, size, prompt, input_problem: problem }) {
+function tell({ model, size, prompt, input_problem: problem, digital_source_type: made }) {
+  $('ai-mark').hidden = !made;
   if (problem) trouble(problem);
   watched.transport.session.model = model;
   flows = `Watching ${model} at ${size}${prompt.text ? `: “${prompt.text}”` : ''}.`;

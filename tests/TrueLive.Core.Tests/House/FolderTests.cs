@@ -15,6 +15,7 @@ public sealed partial class FolderTests
         ["TrueLive.Core"] = """
             Clips: Frames Models
             Sessions: Frames Models
+            Tiers: Models
             Models: Frames
             """,
         ["TrueLive.Media"] = """
@@ -72,24 +73,25 @@ public sealed partial class FolderTests
             """,
         ["TrueLive.Server"] = """
             /: Access Capacity Clips Configuration Http Interactive Journals Live/Sessions Live/Transports Previews Probes
-            /: Fleet Pictures Resources Streams Telemetry Tls
+            /: Fleet Pictures Recordings Resources Streams Telemetry Tls
             Http: Access Capacity Clips Configuration Interactive Journals Live/Broadcast Live/Control Live/Sessions
-            Http: Fleet Live/Transports Pictures Previews Probes Resources Streams
+            Http: Fleet Live/Transports Pictures Previews Probes Recordings Resources Streams
             Fleet: Access Capacity Configuration Live/Sessions Resources Tls
             Telemetry: Access Capacity Clips Configuration Interactive Live/Sessions Live/Transports Resources Streams
-            Streams: Access Configuration Live/Broadcast Live/Sessions Resources
+            Streams: Access Configuration Live/Broadcast Live/Sessions Recordings Resources
             Streams: Streams/Rtmp
             Interactive: Access Capacity Clips Configuration Live/Sessions Pictures Resources
             Live/Transports: Access Configuration Live/Broadcast Live/Control Live/Sessions
             Clips: Access Capacity Configuration Journals Live/Sessions Pictures Resources
-            Live/Control: Journals Live/Broadcast Live/Sessions
+            Live/Control: Journals Live/Broadcast Live/Sessions Recordings
             Previews: Capacity Live/Sessions Resources
-            Live/Sessions: Capacity Configuration Journals Live/Broadcast Resources
+            Live/Sessions: Capacity Configuration Journals Live/Broadcast Recordings Resources
             Probes: Access Configuration Resources
             Pictures: Capacity Configuration Resources
             Access: Configuration Resources
             Capacity: Configuration Resources
             Journals: Configuration Resources
+            Recordings: Configuration Resources
             Tls: Configuration Resources
             Resources: Configuration
             """,

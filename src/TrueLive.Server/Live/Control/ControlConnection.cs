@@ -56,7 +56,10 @@ internal sealed class ControlConnection : IDisposable
         hosted.Session.Forgot += OnForgot;
         _stats = time.CreateTimer(
             _ => Send(StatsMessage.From(hosted.Session.Stats) with
-            { Journal = hosted.Observer.Recorder?.View is { Recording: true } journal ? journal : null },
+            {
+                Journal = hosted.Observer.Recorder?.View is { Recording: true } journal ? journal : null,
+                Recording = hosted.Recorded?.Invoke(),
+            },
                 ControlJson.Default.StatsMessage), null, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1));
         Finished = Task.Run(HandleAllAsync);
     }

@@ -5,6 +5,7 @@ using TrueLive.Core.Sessions;
 using TrueLive.Core.Tiers;
 using TrueLive.Server.Journals;
 using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Recordings;
 
 namespace TrueLive.Server.Live.Control;
 
@@ -146,13 +147,14 @@ internal sealed record PongMessage(string? Id, double? T, double ServerMs)
 
 /// <summary>
 /// The session's figures, once a second. <c>degraded</c> says so while it falls below its promise, <c>away</c> gives the details while the
-/// model does not make the pictures, and <c>journal</c> is present while it is recorded. <c>mask_p50_ms</c> is the part of the step that a
-/// mask takes while one is in force, and <c>nobody</c> says in words that it finds no person.
+/// model does not make the pictures, and <c>journal</c> and <c>recording</c> are present while it is recorded. <c>mask_p50_ms</c> is the
+/// part of the step that a mask takes while one is in force, and <c>nobody</c> says in words that it finds no person.
 /// </summary>
 internal sealed record StatsMessage(
     long Received, long Sent, DropsView Dropped, double GeneratedFps, double StepP50Ms, double StepP95Ms, double AgeP50Ms, double AgeP95Ms,
     double BesideStepP99Ms, double OutP50Ms, double OutBesideStepP99Ms, double ByDesignMs, int Window, string? Degraded,
-    JournalView? Journal = null, string? Away = null, double? MaskP50Ms = null, string? Nobody = null)
+    JournalView? Journal = null, string? Away = null, double? MaskP50Ms = null, string? Nobody = null,
+    RecordedView? Recording = null)
 {
     public string Type { get; } = "stats";
 

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using TrueLive.Core.Sessions;
+using TrueLive.Core.Tiers;
 using TrueLive.Server.Live.Broadcast;
+using TrueLive.Server.Recordings;
 using TrueLive.Server.Resources;
 using TrueLive.WebRtc;
 
@@ -37,6 +39,15 @@ internal sealed class HostedSession(
     /// Whether its source is a stream instead of a client: it waits for the stream without limit, and takes no other source.
     /// </summary>
     public bool Stays { get; init; }
+
+    /// <summary>Whether what it makes is marked as made by AI.</summary>
+    public required bool IsMarked { get; init; }
+
+    /// <summary>What is said of how its pictures are made, in IPTC's words; null for nothing.</summary>
+    public string? SourceType => IsMarked ? AiMark.Of(Session.Settings.Model.Info) : null;
+
+    /// <summary>Gives the recording that runs; null while none does.</summary>
+    public Func<RecordedView>? Recorded { get; set; }
 
     /// <summary>Why a stream has no picture now, in words; null while it has, and for other sessions.</summary>
     public string? SourceLost => Stays ? Input.Problem : null;

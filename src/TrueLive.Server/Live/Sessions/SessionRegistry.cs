@@ -318,7 +318,7 @@ internal sealed partial class SessionRegistry(
         var session = new LiveSession(id, settings, limits, time);
         var hosted = new HostedSession(session, token, created, new VideoBroadcaster(time, options.MaxKbps * 1000),
             new SessionObserver(TimeSpan.FromSeconds(options.ReplaySeconds)))
-        { Owner = owner, Stays = stays };
+        { Owner = owner, Stays = stays, IsMarked = options.AiMark };
         if (!_hosted.TryAdd(id, hosted))
         {
             hosted.Broadcaster.Dispose();

@@ -1,0 +1,133 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using TrueLive.Core.Models;
+using TrueLive.Core.Tiers;
+using TrueLive.Server.Configuration;
+using TrueLive.Server.Tests.Http;
+using TrueLive.Server.Tests.Streams;
+
+namespace TrueLive.Server.Tests.Recordings;
+
+/// <summary>A client's session is recorded on the server, and the recording is fetched, played and deleted.</summary>
+[Trait("Run", "long")]
+public sealed class RecordingApiTests(NumberedScene scene) : IClassFixture<NumberedScene>
+{
+    private const string Key = "0123456789abcdef";
+    private const string Other = "fedcba9876543210";
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_session_from_WebRTC_is_recorded_with_sound_and_its_client_is_told_while_it_is()
+    {
+        await using var server = await StartAsync();
+        await using var client = await NativeClient.ConnectAsync(new Uri(server.Address, "/whip"));
+        await client.OpenControlAsync();
+        await client.PicturesAsync(5);
+        var session = $"/v1/sessions/{client.Whip.Resource!.Segments[2].TrimEnd('/')}";
+        var begun = await JsonAsync(await server.Http.PostAsync($"{session}/recording", null, Cancel), HttpStatusCode.Created);
+        using var again = await server.Http.PostAsync($"{session}/recording", null, Cancel);
+        Assert.Equal(HttpStatusCode.Conflict, again.StatusCode);
+        await client.MessageAsync(m => (string?)m["recording"]?["id"] == (string?)begun["id"]);
+        await NativeClient.UntilAsync(async () =>
+            (long)(await server.Http.GetFromJsonAsync<JsonNode>($"{session}/outputs", Cancel))!["outputs"]![0]!["frames"]! > 60);
+        var now = await OfAsync(server, begun);
+        Assert.True((bool)now["recording"]! && now["ended"] is null);
+        var ended = await JsonAsync(await server.Http.DeleteAsync($"{session}/recording", Cancel), HttpStatusCode.OK);
+        Assert.Equal((false, "It was stopped."), ((bool)ended["recording"]!, (string?)ended["ended_because"]));
+        client.Messages.Clear();
+        await client.MessageAsync(m => (string?)m["type"] == "stats" && m["recording"] is null);
+
+        var url = (string)ended["parts"]![0]!["url"]!;
+        var whole = await server.Http.GetByteArrayAsync(url, Cancel);
+        Assert.Equal((long)ended["parts"]![0]!["bytes"]!, whole.Length);
+        using var ranged = new HttpRequestMessage(HttpMethod.Get, url) { Headers = { Range = new RangeHeaderValue(100, 199) } };
+        using var part = await server.Http.SendAsync(ranged, Cancel);
+        Assert.Equal((HttpStatusCode.PartialContent, $"<{AiMark.SourceType}>; rel=\"type\""),
+            (part.StatusCode, Assert.Single(part.Headers.GetValues("Link"))));
+        Assert.Equal(whole[100..200], await part.Content.ReadAsByteArrayAsync(Cancel));
+        var file = Path.Combine(scene.Folder, "fetched.mp4");
+        await File.WriteAllBytesAsync(file, whole, Cancel);
+        Assert.Equal(AiMark.SourceType, Exiftool.SourceTypeOf(file));
+        Assert.Equal(10, (await scene.NumbersAsync(10, "-i", file)).Length);
+        await Clapper.FfmpegAsync(["-i", file, "-map", "0:a", "-f", "null", "-"]);
+
+        using var deleted = await server.Http.DeleteAsync($"/v1/recordings/{ended["id"]}", Cancel);
+        Assert.Equal(HttpStatusCode.NoContent, deleted.StatusCode);
+        using var gone = await server.Http.GetAsync(url, Cancel);
+        Assert.Equal(HttpStatusCode.NotFound, gone.StatusCode);
+        Assert.Empty((await server.Http.GetFromJsonAsync<JsonNode>("/v1/recordings", Cancel))!["recordings"]!.AsArray());
+    }
+
+    [Fact]
+    public async Task Recordings_belong_to_their_key_end_with_their_session_or_at_their_limit_and_may_be_deleted_while_they_run()
+    {
+        await using var server = await StartAsync(o => (o.ApiKeys, o.RecordingDiskMb) = ([Key, Other], 1000));
+        As(server, Key);
+        var (one, two, three) = (await BeginAsync(server), await BeginAsync(server), await BeginAsync(server));
+        As(server, Other);
+        using var foreign = await server.Http.GetAsync($"/v1/recordings/{one["id"]}", Cancel);
+        using var foreignSession = await server.Http.DeleteAsync($"/v1/sessions/{one["session"]}/recording", Cancel);
+        using var foreignDelete = await server.Http.DeleteAsync($"/v1/recordings/{one["id"]}", Cancel);
+        Assert.All([foreign, foreignSession, foreignDelete], a => Assert.Equal(HttpStatusCode.NotFound, a.StatusCode));
+        Assert.Empty((await server.Http.GetFromJsonAsync<JsonNode>("/v1/recordings", Cancel))!["recordings"]!.AsArray());
+
+        As(server, Key);
+        await NativeClient.UntilAsync(async () => (await OfAsync(server, one))["parts"]!.AsArray().Count == 1);
+        var url = (string)(await OfAsync(server, one))["parts"]![0]!["url"]!;
+        server.Http.DefaultRequestHeaders.Authorization = null;
+        using var linked = await server.Http.GetAsync(url, Cancel);
+        using var bare = await server.Http.GetAsync(url.Split('?')[0], Cancel);
+        Assert.Equal((HttpStatusCode.OK, HttpStatusCode.Unauthorized), (linked.StatusCode, bare.StatusCode));
+
+        As(server, Key);
+        await server.Http.DeleteAsync($"/v1/sessions/{one["session"]}", Cancel);
+        await NativeClient.UntilAsync(async () => (string?)(await OfAsync(server, one))["ended_because"] == "The session ended.");
+        using var deleted = await server.Http.DeleteAsync($"/v1/recordings/{two["id"]}", Cancel);
+        Assert.Equal(HttpStatusCode.NoContent, deleted.StatusCode);
+        // More than the key may fill, and nothing on the disk.
+        var folder = Path.Combine(scene.Folder, "data", "recordings", (string)three["id"]!);
+        await using (var large = File.Create(Path.Combine(folder, "recording-9.mp4")))
+            large.SetLength(1001L << 20);
+        await NativeClient.UntilAsync(async () => (string?)(await OfAsync(server, three))["ended_because"]
+            == "Your recordings fill the 1000 MB that they may.");
+        using var older = await server.Http.GetAsync($"/v1/recordings/{one["id"]}", Cancel);
+        Assert.Equal(HttpStatusCode.NotFound, older.StatusCode);
+    }
+
+    private Task<RunningServer> StartAsync(Action<ServerOptions>? change = null) => RunningServer.StartAsync(
+        o =>
+        {
+            (o.DataFolder, o.StreamFolder) = (Path.Combine(scene.Folder, "data"), scene.Folder);
+            // That of the client's pictures: the model does not scale.
+            (o.Size, o.MaxSessions) = ("320x192", 8);
+            change?.Invoke(o);
+        }, [new TintingModel(Chunk.One)]);
+
+    private static async Task<JsonNode> BeginAsync(RunningServer server)
+    {
+        var stream = await JsonAsync(
+            await server.Http.PostAsJsonAsync("/v1/streams", new { source = "file:scene.ts", loop = true }, Cancel),
+            HttpStatusCode.Created);
+        return await JsonAsync(
+            await server.Http.PostAsync($"/v1/sessions/{StreamServer.Id(stream)}/recording", null, Cancel), HttpStatusCode.Created);
+    }
+
+    private static void As(RunningServer server, string key) =>
+        server.Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
+
+    private static async Task<JsonNode> OfAsync(RunningServer server, JsonNode recording) =>
+        (await server.Http.GetFromJsonAsync<JsonNode>($"/v1/recordings/{recording["id"]}", Cancel))!;
+
+    private static async Task<JsonNode> JsonAsync(HttpResponseMessage answer, HttpStatusCode expected)
+    {
+        using (answer)
+        {
+            var content = await answer.Content.ReadAsStringAsync(Cancel);
+            Assert.True(answer.StatusCode == expected, content);
+            return JsonNode.Parse(content)!;
+        }
+    }
+}
