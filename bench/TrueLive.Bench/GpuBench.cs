@@ -55,11 +55,13 @@ internal static class GpuBench
         Line($"- When: {Time.GetUtcNow():yyyy-MM-dd HH:mm} UTC. Machine: {Machine.Description}.");
         Line($"- Device: {GraphDevice.Current}{await CardAsync().ConfigureAwait(false)}. PyTorch {torch["torch"]}, the same networks, " +
             $"{(fixture.Half ? "half" : "single")} precision both.");
-        Line($"- Networks: {(fixture.Side == 512 ? "an SD 2.x UNet (866 million parameters) and TAESD" : "tiny ones, to try this check")}, " +
-            $"random weights. {fixture.Side}x{fixture.Side}. The pictures are noise; speed and parity do not depend on that.");
+        var what = fixture.Side == 512 ? "an SD 2.x UNet (866 million parameters) and TAESD" : "tiny ones, to try this check";
+        Line($"- Networks: {what}, random weights. {fixture.Side}x{fixture.Side}. The pictures are noise; speed and " +
+            "parity do not depend on that.");
         Line("");
-        Line($"Each network alone, tensors copied to the device and back, {runs} calls after 5 that do not count. PyTorch's time is without " +
-            $"copies. Difference: the largest one to PyTorch's output, as a share of its largest number (at most {GpuFixture.Limit}).");
+        Line($"Each network alone, tensors copied to the device and back, {runs} calls after 5 that do not count. PyTorch's time is " +
+            "without copies. Difference: the largest one to PyTorch's output, as a share of its largest number (at most " +
+            $"{GpuFixture.Limit}).");
         Line("");
         Line("| network | batch | ours p50 ms | p95 | PyTorch p50 ms | difference |");
         Line("|---|---|---|---|---|---|");
@@ -67,12 +69,15 @@ internal static class GpuBench
         foreach (var result in fixture.Run(runs))
         {
             wrongs += result.Difference <= GpuFixture.Limit ? 0 : 1;
+            var theirs = (double)torch["ms"]![$"{result.Network} {result.Batch}"]!;
             Line(FormattableString.Invariant(
-                $"| {result.Network} | {result.Batch} | {P(result.Times, 0.5):0.00} | {P(result.Times, 0.95):0.00} | {(double)torch["ms"]![$"{result.Network} {result.Batch}"]!:0.00} | {result.Difference:0.00000} |"));
+                $"| {result.Network} | {result.Batch} | {P(result.Times, 0.5):0.00} | {P(result.Times, 0.95):0.00} | {theirs:0.00} |") +
+                FormattableString.Invariant($" {result.Difference:0.00000} |"));
         }
         Line("");
-        Line($"A whole step through the pipeline, {frames} frames of a moving scene after 10 that do not count: conversion, encoder, UNet, " +
-            $"decoder, no transport. Goal: over {Goal:0} pictures a second with one and two steps. The worker runs the same networks in PyTorch.");
+        Line($"A whole step through the pipeline, {frames} frames of a moving scene after 10 that do not count: conversion, encoder, " +
+            $"UNet, decoder, no transport. Goal: over {Goal:0} pictures a second with one and two steps. The worker runs the " +
+            "same networks in PyTorch.");
         Line("");
         Line("| case | step p50 ms | p95 | pictures a second | frames behind |");
         Line("|---|---|---|---|---|");
@@ -89,10 +94,12 @@ internal static class GpuBench
         Line(await MemoryAsync(shapes, fixture.Side, python).ConfigureAwait(false));
         Console.Write(text);
         if (arguments.Has("--write"))
-            await File.WriteAllTextAsync(Path.Combine(Machine.Repository, "bench", "results", "gpu.md"), text.ToString()).ConfigureAwait(false);
-        if (wrongs > 0)
-            await Console.Error.WriteLineAsync($"{wrongs} network(s) differ from PyTorch by more than {GpuFixture.Limit}.").ConfigureAwait(false);
-        return wrongs > 0 ? 1 : 0;
+            await File.WriteAllTextAsync(Path.Combine(Machine.Repository, "bench", "results", "gpu.md"), text.ToString())
+                .ConfigureAwait(false);
+        if (wrongs == 0)
+            return 0;
+        Console.Error.WriteLine($"{wrongs} network(s) differ from PyTorch by more than {GpuFixture.Limit}.");
+        return 1;
 
         void Line(string line) => text.Append(line).Append('\n');
 
@@ -102,7 +109,7 @@ internal static class GpuBench
         async Task WorkerRowAsync(string name, int[] steps)
         {
             var folder = Directory.CreateTempSubdirectory("truelive-bench").FullName;
-            var sources = arguments.Text("--sources") ?? Path.Combine(Machine.Repository, "bench", "gpu");
+            var sources = Path.Combine(Machine.Repository, "bench", "gpu");
             foreach (var file in new[] { "shapes.py", "worker.py" })
                 File.Copy(Path.Combine(sources, file), Path.Combine(folder, file));
             await File.WriteAllTextAsync(Path.Combine(folder, "shapes.json"), new JsonObject
@@ -175,7 +182,8 @@ internal static class GpuBench
         {
             using var model = ModelLoader.Load(folder, 0, Time);
             Steps(model, side, 1);
-            var start = new ProcessStartInfo(python, [Path.Combine(Machine.Repository, "bench", "gpu", "hog.py"), $"{GraphDevice.Current}", "64"])
+            var hogs = Path.Combine(Machine.Repository, "bench", "gpu", "hog.py");
+            var start = new ProcessStartInfo(python, [hogs, $"{GraphDevice.Current}", "64"])
             { RedirectStandardInput = true, RedirectStandardOutput = true };
             string failure;
             using (var hog = Process.Start(start)!)
@@ -196,8 +204,8 @@ internal static class GpuBench
                 await hog.WaitForExitAsync().ConfigureAwait(false);
             }
             var times = Steps(model, side, 30);
-            return FormattableString.Invariant(
-                $"Memory used up by another process but for 64 MB: {failure}; the first model went on afterwards, {P(times, 0.5):0.00} ms p50 of {times.Count} steps.");
+            return $"Memory used up by another process but for 64 MB: {failure}; the first model went on afterwards, " +
+                FormattableString.Invariant($"{P(times, 0.5):0.00} ms p50 of {times.Count} steps.");
         }
         finally
         {

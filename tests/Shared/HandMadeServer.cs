@@ -6,7 +6,7 @@ namespace TrueLive.Tests.Shared;
 
 /// <summary>
 /// An HTTP server with hand-written answers, byte for byte, one per connection; the last one is repeated for ever, and null closes the
-/// connection without an answer.
+/// connection without an answer. A connection on which nothing comes, or that is reset, holds up no other.
 /// </summary>
 internal sealed class HandMadeServer : IDisposable
 {
@@ -18,7 +18,7 @@ internal sealed class HandMadeServer : IDisposable
     {
         _answers = answers;
         _listener.Start();
-        _ = ServeAsync();
+        _ = AcceptAsync();
     }
 
     public Uri Address => new($"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}/");
@@ -44,33 +44,30 @@ internal sealed class HandMadeServer : IDisposable
 
     public void Dispose() => _listener.Dispose();
 
-    private async Task ServeAsync()
+    private async Task AcceptAsync()
     {
         try
         {
             while (true)
-            {
-                using var client = await _listener.AcceptTcpClientAsync();
-                await AnswerAsync(client.GetStream());
-            }
+                _ = ServeAsync(await _listener.AcceptTcpClientAsync());
         }
         catch (Exception error) when (error is SocketException or ObjectDisposedException)
         {
-            // The server is being disposed.
         }
     }
 
-    private async Task AnswerAsync(NetworkStream stream)
+    private async Task ServeAsync(TcpClient client)
     {
+        using var _ = client;
         try
         {
+            var stream = client.GetStream();
             var request = await ReadAsync(stream);
             if (request.Length > 0 && _answers[Math.Min(Interlocked.Increment(ref _asked), _answers.Length) - 1](request) is { } answer)
                 await stream.WriteAsync(answer);
         }
         catch (IOException)
         {
-            // This client has gone; others may come.
         }
     }
 

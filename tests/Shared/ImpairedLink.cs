@@ -11,7 +11,7 @@ namespace TrueLive.Tests.Shared;
 /// </summary>
 internal sealed class ImpairedLink : IDisposable
 {
-    private readonly HttpListener _http = new();
+    private readonly HttpListener _http;
     private readonly HttpClient _server;
     private readonly Socket _near = Open();
     private readonly Socket _far = Open();
@@ -23,19 +23,9 @@ internal sealed class ImpairedLink : IDisposable
     public ImpairedLink(string server)
     {
         _server = new HttpClient { BaseAddress = new Uri(server) };
-        for (var tries = 0; !_http.IsListening; tries++)
-        {
-            Address = $"http://127.0.0.1:{FreePort()}/";
-            _http.Prefixes.Add(Address);
-            try
-            {
-                _http.Start();
-            }
-            catch (HttpListenerException) when (tries < 5)
-            {
-                _http.Prefixes.Clear();
-            }
-        }
+        Address = $"http://127.0.0.1:{FreePort.Next()}/";
+        _http = new HttpListener { Prefixes = { Address } };
+        _http.Start();
         _ = PassHttpAsync();
         _ = RelayAsync(_near, Up, fromClient: true);
         _ = RelayAsync(_far, Down, fromClient: false);
@@ -44,7 +34,7 @@ internal sealed class ImpairedLink : IDisposable
     }
 
     /// <summary>Address that clients use instead of the server's.</summary>
-    public string Address { get; private set; } = "";
+    public string Address { get; }
 
     /// <summary>From the client to the server.</summary>
     public ImpairedWay Up { get; } = new(1, TimeProvider.System);
@@ -79,13 +69,6 @@ internal sealed class ImpairedLink : IDisposable
         var socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
         socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         return socket;
-    }
-
-    private static int FreePort()
-    {
-        using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)probe.LocalEndPoint!).Port;
     }
 
     private async Task PassHttpAsync()

@@ -51,6 +51,17 @@ internal sealed class ServerProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Waits until it has said something: what it writes arrives later than what it does.</summary>
+    public async Task SaidAsync(string words)
+    {
+        for (var began = TimeProvider.System.GetTimestamp(); !Log.Contains(words, StringComparison.Ordinal);)
+        {
+            if (TimeProvider.System.GetElapsedTime(began) > Patience)
+                throw new TimeoutException($"The server never said '{words}':\n{Log}");
+            await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System);
+        }
+    }
+
     public static Task<ServerProcess> StartAsync(params string[] flags) => StartUnderAsync([], flags);
 
     /// <summary>Starts it in a network namespace; null is the machine's own.</summary>

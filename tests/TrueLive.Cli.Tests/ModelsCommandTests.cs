@@ -143,7 +143,7 @@ public sealed class ModelsCommandTests : IDisposable
     }
 
     [Fact]
-    [Trait("Run", "long")]
+    [Trait("Run", "full")]
     public async Task A_short_bench_prints_ratios_first_and_writes_its_file()
     {
         var file = Path.Combine(_home, "results", "models.md");

@@ -18,14 +18,16 @@ public sealed class ProbeCommandTests : IDisposable
             "--progress", "json", "--out", "run" })
             start.ArgumentList.Add(argument);
         using var process = Process.Start(start)!;
-        var last = "";
+        var (last, stopped) = ("", false);
         while (await process.StandardOutput.ReadLineAsync(cancel) is { } line)
         {
             using var update = JsonDocument.Parse(last = line);
-            if (update.RootElement.GetProperty("kind").GetString() == "progress"
-                && update.RootElement.GetProperty("phase").GetString() == "fast")
-                await Process.Start("kill", ["-INT", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)])
-                    .WaitForExitAsync(cancel);
+            if (stopped || update.RootElement.GetProperty("kind").GetString() != "progress"
+                || update.RootElement.GetProperty("phase").GetString() != "fast")
+                continue;
+            stopped = true;
+            await Process.Start("kill", ["-INT", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)])
+                .WaitForExitAsync(cancel);
         }
         await process.WaitForExitAsync(cancel);
         Assert.Equal(3, process.ExitCode);

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text.Json;
 using TrueLive.Probe.Stimuli;
@@ -36,10 +37,10 @@ public sealed class ProbeWatchCommandTests : IDisposable
     public async Task A_target_that_can_be_measured_no_more_is_told_to_a_webhook_and_is_in_history_page_and_csv()
     {
         using var server = new HandMadeServer(HandMadeServer.Answers("recvonly"));
-        var bodies = new List<string>();
+        var bodies = new ConcurrentQueue<string>();
         using var hook = new HandMadeServer(request =>
         {
-            bodies.Add(request[(request.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..]);
+            bodies.Enqueue(request[(request.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..]);
             return HandMadeServer.Bytes("200 OK", "", []);
         });
         await File.WriteAllTextAsync(Path.Combine(_folder, "hook.txt"), hook.Address + "secret\n", Cancel);

@@ -19,6 +19,7 @@ public sealed class Browser : IAsyncLifetime
         _browser = await _playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
         {
             ExecutablePath = "/usr/bin/chromium",
+            Timeout = (float)LivePage.Patience.TotalMilliseconds,
             Args =
             [
                 "--no-sandbox", "--disable-gpu", "--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream",
@@ -61,10 +62,11 @@ public sealed class Browser : IAsyncLifetime
             ColorScheme = theme,
             AcceptDownloads = true,
         });
+        // For the pages that a test opens beside this one as well.
+        context.SetDefaultTimeout((float)LivePage.Patience.TotalMilliseconds);
         if (script is not null)
             await context.AddInitScriptAsync(script);
         var page = await context.NewPageAsync();
-        page.SetDefaultTimeout((float)LivePage.Patience.TotalMilliseconds);
         var live = new LivePage(context, page, log ?? (() => ""));
         await page.GotoAsync(address + (transport.Length > 0 ? $"/?transport={transport}" : "/"));
         if (ready)

@@ -12,8 +12,8 @@ internal sealed class CutLink : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly ConcurrentDictionary<TcpClient, byte> _open = new();
-    private readonly IPEndPoint _server;
     private readonly Task _accepting;
+    private volatile IPEndPoint _server;
     private volatile bool _cut;
     private volatile bool _silent;
 
@@ -37,6 +37,9 @@ internal sealed class CutLink : IAsyncDisposable
 
     /// <summary>Connections stay open, and nothing that is sent arrives.</summary>
     public void Silence() => _silent = true;
+
+    /// <summary>New connections go to another server.</summary>
+    public void LeadTo(string address) => _server = new IPEndPoint(IPAddress.Loopback, new Uri(address).Port);
 
     public void Mend() => _cut = _silent = false;
 

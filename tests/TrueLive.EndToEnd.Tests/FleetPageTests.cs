@@ -21,7 +21,7 @@ public sealed class FleetPageTests(Browser browser)
             await using var worker = await ServerProcess.StartAsync(
                 "--join", control.Address, "--join-key", key, "--data-folder", Path.Combine(folder, "worker"), "--model", "passthrough",
                 "--size", "64x64",
-                "--max-sessions", "3");
+                "--max-sessions", "3", "--keep-seconds", "3600");
             await using var page = await browser.OpenAsync(control, ready: false);
             await page.Page.GotoAsync(control.Address + "/fleet.html");
             await page.UntilAsync("document.querySelectorAll('#workers .ready .place:not(.taken)').length === 3");

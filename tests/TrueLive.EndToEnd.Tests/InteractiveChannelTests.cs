@@ -7,10 +7,11 @@ namespace TrueLive.EndToEnd.Tests;
 public sealed class InteractiveChannelTests(Browser browser, Studio studio)
 {
     [Fact]
+    [Trait("Run", "full")]
     public async Task A_tweak_over_the_data_channel_of_a_live_session_gives_every_picture()
     {
         await using var page = await browser.OpenAsync(studio.Server);
-        // The session of an earlier page is kept for a while, and may take the cores that the clip needs.
+        // The session of an earlier page may take the cores that the clip needs.
         await page.UntilAsync("fetch('/v1/sessions').then((r) => r.json()).then((r) => r.sessions.length === 0)");
         var seen = await page.EvalAsync<JsonElement>(
             """

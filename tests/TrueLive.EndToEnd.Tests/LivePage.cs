@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using Microsoft.Playwright;
 
@@ -10,17 +11,17 @@ internal sealed class LivePage : IAsyncDisposable
     public static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     private readonly IBrowserContext _context;
-    private readonly List<string> _errors = [];
+    private readonly ConcurrentQueue<string> _errors = [];
     private readonly Func<string> _log;
 
     public LivePage(IBrowserContext context, IPage page, Func<string> log)
     {
         (_context, Page, _log) = (context, page, log);
-        page.PageError += (_, error) => _errors.Add(error);
+        page.PageError += (_, error) => _errors.Enqueue(error);
         page.Console += (_, message) =>
         {
             if (message.Type == "error")
-                _errors.Add(message.Text);
+                _errors.Enqueue(message.Text);
         };
     }
 
@@ -37,8 +38,13 @@ internal sealed class LivePage : IAsyncDisposable
         await Page.ClickAsync("#start");
     }
 
-    /// <summary>Waits until pictures with known provenance have come back.</summary>
-    public Task PicturesAsync(int count = 10) => UntilAsync($"trueLive.transport && trueLive.figures.shown.count >= {count}");
+    /// <summary>Waits until pictures with known provenance have come back, however slowly.</summary>
+    public async Task PicturesAsync(int count = 10)
+    {
+        await UntilAsync("trueLive.transport && trueLive.figures.shown.count");
+        var first = await EvalAsync<int>("trueLive.figures.lastTrace?.output ?? 0");
+        await UntilAsync($"trueLive.transport && trueLive.figures.lastTrace.output > {first + count - 2}");
+    }
 
     /// <summary>Waits for a condition in the page; on failure says what the page and the server said.</summary>
     public async Task UntilAsync(string condition)
@@ -53,14 +59,16 @@ internal sealed class LivePage : IAsyncDisposable
 
     /// <summary>
     /// Polls a condition in a page until it holds; from outside, since the page's Content-Security-Policy forbids evaluating text in it.
+    /// One that reads what is not there yet does not hold yet.
     /// </summary>
     public static async Task<bool> HoldsAsync(IPage page, string condition)
     {
         using var look = new PeriodicTimer(TimeSpan.FromMilliseconds(50), TimeProvider.System);
+        var script = $"(async () => !!await ({condition}))().catch((e) => {{ if (e instanceof TypeError) return false; throw e; }})";
         for (var began = TimeProvider.System.GetTimestamp(); TimeProvider.System.GetElapsedTime(began)
             < Patience; await look.WaitForNextTickAsync())
         {
-            if (await page.EvaluateAsync<bool>($"Promise.resolve({condition}).then(Boolean)"))
+            if (await page.EvaluateAsync<bool>(script))
                 return true;
         }
         return false;
@@ -130,7 +138,29 @@ internal sealed class LivePage : IAsyncDisposable
         return (Look.From(json[0]), Look.From(json[1]));
     }
 
-    public ValueTask DisposeAsync() => new(_context.CloseAsync());
+    /// <summary>Closes it, and ends the sessions on its server, which would keep them for a while and the cores with them.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            await Page.EvaluateAsync(
+                """
+                async () => {
+                  const ask = (address, method) => fetch(address, { method, signal: AbortSignal.timeout(10_000) });
+                  try {
+                    const { sessions } = await (await ask('/v1/sessions', 'GET')).json();
+                    await Promise.all(sessions.map(({ id }) => ask(`/v1/sessions/${id}`, 'DELETE')));
+                  } catch {
+                    // The server is gone, or wants a key.
+                  }
+                }
+                """);
+        }
+        finally
+        {
+            await _context.CloseAsync();
+        }
+    }
 }
 
 /// <summary>The appearance of a picture in five numbers.</summary>

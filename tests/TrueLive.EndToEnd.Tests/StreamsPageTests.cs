@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
+using System.Net.NetworkInformation;
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 
@@ -28,18 +27,20 @@ public sealed partial class StreamsPageTests(Browser browser, Studio studio)
         await page.Page.SelectOptionAsync("#size", "384x216");
         await page.Page.ClickAsync("#streams > summary");
         await page.UntilAsync("document.querySelector('#streams-key')?.value");
-        var port = FreePort(SocketType.Stream, ProtocolType.Tcp).ToString(CultureInfo.InvariantCulture);
-        await page.Page.FillAsync("#streams-port", port);
+        var port = FreePort.Next();
+        await page.Page.FillAsync("#streams-port", port.ToString(CultureInfo.InvariantCulture));
         var key = await page.Page.InputValueAsync("#streams-key");
         await page.UntilAsync($"[...document.querySelectorAll('.stream-in code')].some((c) => c.textContent === '{key}')");
         await LookAsync(page, "streams-in");
         await page.Page.ClickAsync(".stream-in button.primary");
         await page.UntilAsync("document.querySelector('[data-leg=source]')");
+        // An encoder that came too early would be refused, and ffmpeg would end.
+        await UntilAsync(() => IPGlobalProperties.GetIPGlobalProperties().GetActiveTcpListeners().Any(l => l.Port == port));
         using var encoder = Ffmpeg("-re", "-f", "lavfi", "-i", "testsrc2=size=320x176:rate=10", "-c:v", "libx264", "-preset", "ultrafast",
             "-tune", "zerolatency", "-g", "10", "-f", "flv", $"rtmp://127.0.0.1:{port}/live/{key}");
         await page.UntilAsync("document.querySelector('[data-leg=source]').textContent.includes('320x176')");
 
-        var out1 = FreePort(SocketType.Dgram, ProtocolType.Udp);
+        var out1 = FreePort.Next();
         var received = Path.Combine(folder.FullName, "received.txt");
         using var receiver = Ffmpeg("-progress", received, "-i", $"srt://127.0.0.1:{out1}?mode=listener&passphrase={Phrase}", "-f", "null",
             "-");
@@ -48,11 +49,7 @@ public sealed partial class StreamsPageTests(Browser browser, Studio studio)
         await page.Page.ClickAsync(Card + " button.primary");
         await page.UntilAsync($"document.querySelector('{Output}')?.dataset.state === 'live'");
         await page.UntilAsync($"document.querySelector('{Output}').textContent.includes('kbit/s')");
-        using (var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100), TimeProvider.System))
-        {
-            while (!File.Exists(received) || !FrameCount().IsMatch(await File.ReadAllTextAsync(received, Cancel)))
-                await timer.WaitForNextTickAsync(Cancel);
-        }
+        await UntilAsync(() => File.Exists(received) && FrameCount().IsMatch(File.ReadAllText(received)));
         await LookAsync(page, "streams-live");
         var all = await page.EvalAsync<string>("document.documentElement.outerHTML + " +
             "[...document.querySelectorAll('input, textarea')].map((i) => i.value).join(' ')");
@@ -88,11 +85,11 @@ public sealed partial class StreamsPageTests(Browser browser, Studio studio)
     private static Ended Ffmpeg(params string[] arguments) =>
         new(Process.Start("ffmpeg", ["-hide_banner", "-loglevel", "error", "-nostdin", .. arguments]));
 
-    private static int FreePort(SocketType type, ProtocolType protocol)
+    private static async Task UntilAsync(Func<bool> holds)
     {
-        using var socket = new Socket(AddressFamily.InterNetwork, type, protocol);
-        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        return ((IPEndPoint)socket.LocalEndPoint!).Port;
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100), TimeProvider.System);
+        while (!holds())
+            await timer.WaitForNextTickAsync(Cancel);
     }
 
     private sealed class Ended(Process process) : IDisposable

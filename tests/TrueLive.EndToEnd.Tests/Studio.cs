@@ -30,8 +30,9 @@ public sealed class Studio : IAsyncLifetime
     }
 
     public async ValueTask InitializeAsync() =>
-        // A closed page frees its place soon, so that one test does not block the next.
-        Server = await ServerProcess.StartAsync("--keep-seconds", "10", "--max-sessions", "20", "--data-folder", _data);
+        // A page that is closed ends its session (LivePage); one that is loaded again on a slow machine finds it.
+        Server = await ServerProcess.StartAsync("--keep-seconds", "300", "--max-sessions", "20",
+            "--interactive-clips", "20", "--data-folder", _data);
 
     public async ValueTask DisposeAsync()
     {

@@ -114,7 +114,9 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
         await page.Page.FillAsync("#strength", "1");
         await page.PromptAsync("underwater");
         var water = (await page.LooksAsync()).Output.Saturation;
-        await page.Page.FillAsync("#transition", "3000");
+        // As long as the server takes, so that a machine that stands still for seconds shows some of it all the same.
+        await page.Page.EvaluateAsync("() => { document.querySelector('#transition').max = 10000; }");
+        await page.Page.FillAsync("#transition", "10000");
         await page.Page.FillAsync("#prompt", "noir");
         await page.Page.PressAsync("#prompt", "Enter");
         // A picture between the two looks, which a switch would never show.
@@ -175,6 +177,7 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
         Assert.EndsWith(".png", picture.SuggestedFilename, StringComparison.Ordinal);
         Assert.True(new FileInfo((await picture.PathAsync())!).Length > 2000);
         await page.Page.ClickAsync("#record");
+        await page.UntilAsync("document.querySelector('#record').getAttribute('aria-pressed') === 'true'");
         var from = await page.EvalAsync<int>("trueLive.figures.lastTrace.output");
         await page.UntilAsync($"trueLive.figures.lastTrace.output > {from + 20}");
         // The recording is written to a file, not kept in the page's memory.

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using Microsoft.Playwright;
 
@@ -113,8 +114,8 @@ public sealed class StudioScreensTests(Browser browser, Studio studio)
     public async Task The_page_is_light_and_asks_nobody_else()
     {
         await using var page = await browser.OpenAsync(studio.Server);
-        var addresses = new List<string>();
-        page.Page.Request += (_, request) => addresses.Add(request.Url);
+        var addresses = new ConcurrentQueue<string>();
+        page.Page.Request += (_, request) => addresses.Enqueue(request.Url);
         var devtools = await page.Page.Context.NewCDPSessionAsync(page.Page);
         await devtools.SendAsync("Network.enable");
         await devtools.SendAsync("Network.setCacheDisabled", new Dictionary<string, object> { ["cacheDisabled"] = true });

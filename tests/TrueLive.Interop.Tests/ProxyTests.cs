@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net;
-using System.Net.Sockets;
 using TrueLive.Core.Frames;
 using TrueLive.Probe;
 using TrueLive.Probe.Targets;
@@ -69,10 +68,7 @@ public sealed class ProxyTests(ProxyTests.Proxied proxied) : IClassFixture<Proxy
         public async ValueTask InitializeAsync()
         {
             _server = await ServerProcess.StartAsync("--max-sessions", "8", "--path-prefix", "/truelive");
-            using var free = new TcpListener(IPAddress.Loopback, 0);
-            free.Start();
-            var port = ((IPEndPoint)free.LocalEndpoint).Port;
-            free.Stop();
+            var port = FreePort.Next();
             // The exact configuration that users are told to write.
             var told = (await File.ReadAllTextAsync(Path.Combine(ForeignClient.Folder, "..", "..", "docs", "whip.md"), Cancel))
                 .Split("```nginx")[1].Split("```")[0];

@@ -8,6 +8,9 @@ namespace TrueLive.Interop.Tests;
 /// </summary>
 public sealed class WhipWhepTests
 {
+    // Milliseconds that only a hang reaches.
+    private const float Patience = 300_000;
+
     private const string Publish =
         """
         async (url) => {
@@ -69,9 +72,11 @@ public sealed class WhipWhepTests
         await using var browser = await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
         {
             ExecutablePath = "/usr/bin/chromium",
+            Timeout = Patience,
             Args = ["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"],
         });
         var page = await browser.NewPageAsync();
+        page.SetDefaultTimeout(Patience);
         var folder = Path.Combine(ForeignClient.Folder, "node_modules", "whip-whep");
         await page.RouteAsync("**/whip-whep/*.js", route => route.FulfillAsync(new RouteFulfillOptions
         {
@@ -95,7 +100,7 @@ public sealed class WhipWhepTests
             try
             {
                 await page.WaitForFunctionAsync(condition, null,
-                    new PageWaitForFunctionOptions { Timeout = 300_000, PollingInterval = 50 });
+                    new PageWaitForFunctionOptions { PollingInterval = 50 });
             }
             catch (TimeoutException)
             {

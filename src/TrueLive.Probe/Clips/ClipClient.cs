@@ -44,8 +44,8 @@ internal sealed partial class ClipClient : IDisposable
     /// <exception cref="TargetException">The service failed or broke a limit; the message says which.</exception>
     public async Task<double> MakeAsync(string prompt, string imageBase64, string path, CancellationToken cancel)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        using var timer = _time.CreateTimer(_ => limit.Cancel(), null, TimeSpan.FromSeconds(_service.Seconds), Timeout.InfiniteTimeSpan);
+        using var late = new CancellationTokenSource(TimeSpan.FromSeconds(_service.Seconds), _time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel, late.Token);
         var began = _time.GetTimestamp();
         _waited = TimeSpan.Zero;
         var values = new Dictionary<string, string>

@@ -59,8 +59,8 @@ public abstract partial class BrowserTarget : IProbeTarget
     /// <inheritdoc/>
     public async Task ConnectAsync(StimulusFormat format, CancellationToken cancel)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        using var timer = _time.CreateTimer(_ => limit.Cancel(), null, _options.Patience, Timeout.InfiniteTimeSpan);
+        using var late = new CancellationTokenSource(_options.Patience, _time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel, late.Token);
         try
         {
             _host = Host();

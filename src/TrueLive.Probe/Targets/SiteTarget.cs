@@ -100,8 +100,8 @@ public sealed class SiteTarget : BrowserTarget
         var look = default(JsonElement);
         try
         {
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-            using var timer = Time.CreateTimer(_ => limit.Cancel(), null, TimeSpan.FromSeconds(5), Timeout.InfiniteTimeSpan);
+            using var late = new CancellationTokenSource(TimeSpan.FromSeconds(5), Time);
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel, late.Token);
             if (_tools is not null)
                 look = await _tools.ValueAsync("__truelive.look()", limit.Token).ConfigureAwait(false);
         }

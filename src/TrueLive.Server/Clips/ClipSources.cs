@@ -60,8 +60,8 @@ internal sealed class ClipSources(ClipFolders folders, ClipUploads uploads, Jour
         if (File.Exists(path))
             return path;
         Directory.CreateDirectory(folder);
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        using var timer = time.CreateTimer(_ => limit.Cancel(), null, FetchTime, Timeout.InfiniteTimeSpan);
+        using var late = new CancellationTokenSource(FetchTime, time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel, late.Token);
         var most = Math.Min((long)options.ClipUploadMb << 20, folders.LeftFor(job.Owner));
         try
         {

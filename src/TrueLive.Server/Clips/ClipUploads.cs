@@ -153,8 +153,8 @@ internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, Server
 
     private async Task<UploadView> LookAsync(string id, string path, CancellationToken cancel)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        using var timer = time.CreateTimer(_ => limit.Cancel(), null, ProbeTime, Timeout.InfiniteTimeSpan);
+        using var late = new CancellationTokenSource(ProbeTime, time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel, late.Token);
         try
         {
             var file = await MediaFile.OpenAsync(path, limit.Token).ConfigureAwait(false);

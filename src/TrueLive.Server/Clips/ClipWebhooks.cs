@@ -166,8 +166,8 @@ internal sealed partial class ClipWebhooks(
         request.Content.Headers.ContentType = new("application/json");
         request.Headers.Add("X-TrueLive-Timestamp", now.ToString(CultureInfo.InvariantCulture));
         request.Headers.Add("X-TrueLive-Signature", Sign(options.WebhookSecret, now, body));
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        using var timer = time.CreateTimer(_ => limit.Cancel(), null, AnswerTime, Timeout.InfiniteTimeSpan);
+        using var late = new CancellationTokenSource(AnswerTime, time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel, late.Token);
         try
         {
             using var answer = await _hosts.SendAsync(request, limit.Token).ConfigureAwait(false);

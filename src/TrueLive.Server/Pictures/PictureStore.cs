@@ -136,8 +136,8 @@ internal sealed partial class PictureStore(ClipFolders folders, WorkPlaces place
 
     private async Task<ReferencePicture> DecodeAsync(string path, string owner, CancellationToken cancel)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        using var timer = time.CreateTimer(_ => limit.Cancel(), null, DecodeTime, Timeout.InfiniteTimeSpan);
+        using var late = new CancellationTokenSource(DecodeTime, time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel, late.Token);
         try
         {
             using (await places.TurnAsync(limit.Token).ConfigureAwait(false))

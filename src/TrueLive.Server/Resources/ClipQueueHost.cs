@@ -87,8 +87,8 @@ internal sealed partial class ClipQueueHost(ServerOptions options, ClipFolders f
     /// <summary>Returns when <see cref="Wake"/> was called, or after a second: another server may have queued something.</summary>
     public async Task WaitAsync(CancellationToken cancel)
     {
-        using var second = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        using var timer = time.CreateTimer(_ => second.Cancel(), null, TimeSpan.FromSeconds(1), Timeout.InfiniteTimeSpan);
+        using var late = new CancellationTokenSource(TimeSpan.FromSeconds(1), time);
+        using var second = CancellationTokenSource.CreateLinkedTokenSource(cancel, late.Token);
         try
         {
             await _wake.WaitAsync(second.Token).ConfigureAwait(false);

@@ -64,8 +64,8 @@ internal sealed partial class ServerHealth(
     {
         if (!queueHost.InUse)
             return null;
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        using var timer = time.CreateTimer(_ => limit.Cancel(), null, DatabaseTime, Timeout.InfiniteTimeSpan);
+        using var late = new CancellationTokenSource(DatabaseTime, time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel, late.Token);
         try
         {
             await (await queueHost.QueueAsync(limit.Token).ConfigureAwait(false)).PingAsync(limit.Token).ConfigureAwait(false);

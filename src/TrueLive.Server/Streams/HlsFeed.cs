@@ -62,8 +62,8 @@ internal sealed class HlsFeed(StreamAddress address, OutboundHosts hosts, TimePr
 
     private async Task FetchAsync(Uri at, Stream to, long most, CancellationToken cancel)
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        using var timer = time.CreateTimer(_ => limit.Cancel(), null, RequestTime, Timeout.InfiniteTimeSpan);
+        using var late = new CancellationTokenSource(RequestTime, time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel, late.Token);
         try
         {
             using var answer = await HttpFeed.GetAsync(at, hosts, limit.Token).ConfigureAwait(false);
@@ -74,9 +74,9 @@ internal sealed class HlsFeed(StreamAddress address, OutboundHosts hosts, TimePr
                 if ((all += read) > most)
                     throw new HttpRequestException($"it sends more than {most >> 20} MB at once");
                 // The child takes what it reads at the stream's own pace: that is no fault of the server.
-                timer.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+                late.CancelAfter(Timeout.InfiniteTimeSpan);
                 await to.WriteAsync(buffer.AsMemory(0, read), cancel).ConfigureAwait(false);
-                timer.Change(RequestTime, Timeout.InfiniteTimeSpan);
+                late.CancelAfter(RequestTime);
             }
         }
         catch (OperationCanceledException) when (!cancel.IsCancellationRequested)

@@ -182,6 +182,7 @@ export function open(box, live) {
     } finally {
       stand('resume');
     }
+    fill();
     status.textContent =
       aside === null
         ? 'All three have answered.'

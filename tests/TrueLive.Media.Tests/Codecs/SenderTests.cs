@@ -119,8 +119,8 @@ public sealed class SenderTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     [Theory]
-    [InlineData("None")]
-    [InlineData("OnAnotherStream")]
+    [InlineData("None", Traits = ["Run", "full"])]
+    [InlineData("OnAnotherStream", Traits = ["Run", "full"])]
     [InlineData("OnTheStream")]
     [Trait("Run", "long")]
     public async Task Vp8_comes_back_after_a_loss_as_well(string repairs)

@@ -11,14 +11,14 @@ public sealed class OutputNameTests(MadeFiles files) : IClassFixture<MadeFiles>
 
     [Theory]
     [InlineData("take #3")]
-    [InlineData("who?")]
-    [InlineData("100%")]
+    [InlineData("who?", Traits = ["Run", "full"])]
+    [InlineData("100%", Traits = ["Run", "full"])]
     [InlineData("shot_%04d")]
     [InlineData("it's \"it\" \\ $HOME `id`")]
     [InlineData("ünï 日本 🎬")]
-    [InlineData("-dash")]
+    [InlineData("-dash", Traits = ["Run", "full"])]
     [InlineData("http:a:b,c;d|e")]
-    [InlineData("two\nlines")]
+    [InlineData("two\nlines", Traits = ["Run", "full"])]
     [InlineData("concat:[*]{a,b}")]
     [Trait("Run", "long")]
     public async Task A_name_works_for_the_source_the_work_the_file_and_the_pictures(string name)

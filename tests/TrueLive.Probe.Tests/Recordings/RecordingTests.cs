@@ -37,7 +37,8 @@ public sealed class RecordingTests : IDisposable
 
     [Theory]
     [InlineData("-f lavfi -i testsrc2=size=320x180:rate=25:duration=0.04 -frames:v 1", "one.mp4")]
-    [InlineData("-f lavfi -i testsrc2=size=7680x4320:rate=5:duration=0.6 -c:v libx264 -preset ultrafast -crf 40", "big.mp4")]
+    [InlineData("-f lavfi -i testsrc2=size=7680x4320:rate=5:duration=0.6 -c:v libx264 -preset ultrafast -crf 40", "big.mp4",
+        Traits = ["Run", "full"])]
     [InlineData("-f lavfi -i testsrc2=size=320x180:rate=30:duration=6 -vf select='not(mod(n\\,7))+lt(n\\,40)' -fps_mode vfr", "uneven.mkv")]
     public async Task A_strange_file_is_read_and_judged_no_further_than_it_goes(string arguments, string name)
     {
@@ -142,7 +143,7 @@ public sealed class RecordingTests : IDisposable
     }
 
     [Fact]
-    [Trait("Run", "long")]
+    [Trait("Run", "full")]
     public async Task A_minute_of_a_street_restyled_by_ffmpeg_is_called_live_and_another_minute_of_it_is_not()
     {
         const string Street = "/usr/share/doc/opencv-doc/examples/data/vtest.avi";

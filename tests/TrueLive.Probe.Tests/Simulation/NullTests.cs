@@ -9,7 +9,7 @@ public sealed class NullTests
     private const string Street = "/usr/share/doc/opencv-doc/examples/data/vtest.avi";
 
     [Fact]
-    [Trait("Run", "long")]
+    [Trait("Run", "full")]
     public void P_is_uniform_for_restyled_footage_with_codes_of_another() => AssertUniform(Restyled(true));
 
     [Fact]

@@ -46,7 +46,7 @@ public sealed class TierAndNatureTests
 
     [Theory]
     [InlineData("batch-1.6s-mute")]
-    [InlineData("predicting-mute")]
+    [InlineData("predicting-mute", Traits = ["Run", "full"])]
     [Trait("Run", "long")]
     public void Batches_beyond_the_limit_are_never_tier_3_by_their_delay(string system)
     {

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Net;
-using System.Net.Sockets;
 using System.Text;
 using TrueLive.Probe.Clips;
 using TrueLive.Probe.Stimuli;
@@ -22,11 +21,7 @@ public sealed class ClipApiTests : IDisposable
 
     public ClipApiTests()
     {
-        using (var free = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))
-        {
-            free.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-            _root = $"http://127.0.0.1:{((IPEndPoint)free.LocalEndPoint!).Port}/";
-        }
+        _root = $"http://127.0.0.1:{FreePort.Next()}/";
         _listener.Prefixes.Add(_root);
         _listener.Start();
         _ = ServeAsync();
@@ -69,7 +64,7 @@ public sealed class ClipApiTests : IDisposable
     }
 
     [Fact]
-    [Trait("Run", "long")]
+    [Trait("Run", "full")]
     public async Task A_service_that_always_sends_the_same_clip_is_not_proven()
     {
         _clips["warm"] = _clips["cold"] = Clip("testsrc2=size=160x90:rate=15:duration=1");

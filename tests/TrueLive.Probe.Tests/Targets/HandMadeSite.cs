@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using System.Text;
 
 namespace TrueLive.Probe.Tests.Targets;
@@ -74,11 +73,7 @@ internal sealed class HandMadeSite : IDisposable
 
     public HandMadeSite()
     {
-        using (var free = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))
-        {
-            free.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-            Address = $"http://127.0.0.1:{((IPEndPoint)free.LocalEndPoint!).Port}";
-        }
+        Address = $"http://127.0.0.1:{FreePort.Next()}";
         _listener.Prefixes.Add(Address + "/");
         _listener.Start();
         _ = ServeAsync();

@@ -9,6 +9,7 @@ namespace TrueLive.Probe.Tests.Targets;
 public sealed class PageTargetTests : IDisposable
 {
     private const string Browser = "/usr/bin/chromium";
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
     private readonly string _folder = Directory.CreateTempSubdirectory("probe-page-").FullName;
 
     public void Dispose() => Directory.Delete(_folder, true);
@@ -68,7 +69,7 @@ public sealed class PageTargetTests : IDisposable
             : kind == "busy" && turns++ == 0 ? HandMadeServer.Says("429 Too Many Requests", Open + "Retry-After: 1\r\n")(request)
             : HandMadeServer.Answers("recvonly", Open)(request));
         var sample = Path.Combine(AppContext.BaseDirectory, "whip.js");
-        await using var target = new PageTarget(sample, new BrowserOptions { WithoutSandbox = true },
+        await using var target = new PageTarget(sample, new BrowserOptions { WithoutSandbox = true, Patience = Patience },
             new Dictionary<string, string> { ["url"] = server.Address.ToString() }, TimeProvider.System);
         var error = await Assert.ThrowsAsync<TargetException>(() =>
             target.ConnectAsync(new StimulusFormat(160, 90), TestContext.Current.CancellationToken));

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using TrueLive.Probe.Stimuli;
 using TrueLive.Probe.Targets;
 
@@ -10,7 +11,7 @@ public sealed class SiteTargetTests : IDisposable
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     private readonly HandMadeSite _site = new();
-    private readonly List<string> _notes = [];
+    private readonly ConcurrentQueue<string> _notes = [];
 
     public void Dispose() => _site.Dispose();
 
@@ -135,12 +136,13 @@ public sealed class SiteTargetTests : IDisposable
             WithoutSandbox = Environment.UserName == "root",
             Megabytes = megabytes,
         }, time ?? TimeProvider.System)
-    { Heard = _notes.Add };
+    { Heard = _notes.Enqueue };
 
-    /// <summary>The system's time, but patience ends when it is told to.</summary>
+    /// <summary>The system's time, but patience ends when it is told to, and a page has as long to say what it shows.</summary>
     private sealed class PatientTime : TimeProvider
     {
         public static readonly TimeSpan Patience = TimeSpan.FromSeconds(299);
+        private static readonly TimeSpan Look = TimeSpan.FromSeconds(5);
         private Action? _end;
 
         public void End() => _end!();
@@ -149,7 +151,7 @@ public sealed class SiteTargetTests : IDisposable
         {
             if (dueTime == Patience)
                 _end = () => callback(state);
-            return base.CreateTimer(callback, state, dueTime, period);
+            return base.CreateTimer(callback, state, dueTime == Look ? Patience : dueTime, period);
         }
     }
 }

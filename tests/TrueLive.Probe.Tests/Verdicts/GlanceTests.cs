@@ -19,7 +19,7 @@ public sealed class GlanceTests : IDisposable
     public static TheoryData<string> Fakes => [.. SimulatedSystem.All.Where(s => s.Fake).Select(s => s.Name)];
 
     [Theory]
-    [InlineData("filter", "filters colours")]
+    [InlineData("filter", "filters colours", Traits = ["Run", "full"])]
     [InlineData("echo", "passes through")]
     [Trait("Run", "long")]
     public void A_plain_system_is_called_live_long_before_the_half_minute(string system, string nature)
@@ -101,12 +101,13 @@ public sealed class GlanceTests : IDisposable
         Assert.False(report.Run.Incomplete);
         Assert.All(progress.All, p => Assert.StartsWith("data:image/png;base64,", p.Picture, StringComparison.Ordinal));
         Assert.All(progress.All, p => Assert.True(p.Picture!.Length < 3000, $"{p.Picture.Length}"));
-        Assert.Equal(ProbeProfile.Glance.Looks[report.Run.Look!.Value - 1], report.Metrics["continuity.max_session"].Value!.Value, 0.5);
         // On a machine that is busy with other tests, the run may be invalid; then it must say so.
         if (report.Run.Validity == "VALID")
         {
             Assert.StartsWith("TIER 3", report.Verdict.Sentence, StringComparison.Ordinal);
             Assert.Equal("passes through", report.Verdict.Nature);
+            // Looks are four seconds apart and more; the picture that came last before one may be late.
+            Assert.Equal(ProbeProfile.Glance.Looks[report.Run.Look!.Value - 1], report.Metrics["continuity.max_session"].Value!.Value, 1.5);
         }
         else
         {

@@ -184,7 +184,7 @@ public sealed class ClipFileRenderTests(MadeFiles files) : IClassFixture<MadeFil
     }
 
     [Fact]
-    [Trait("Run", "long")]
+    [Trait("Run", "full")]
     public async Task A_part_of_a_long_film_is_taken_and_goes_on_where_it_was_stopped_to_the_same_frames()
     {
         var input = await files.MakeAsync("part.mkv", "-f", "lavfi", "-i", "testsrc2=s=256x192:r=15:d=9", "-g", "40",

@@ -30,7 +30,8 @@ internal sealed class RunningServer : IAsyncDisposable
 
     public static async Task<RunningServer> StartAsync(Action<ServerOptions>? change = null, IReadOnlyList<IVideoModel>? models = null)
     {
-        var options = new ServerOptions { Port = 0, WebrtcPort = 0, LogLevel = "Warning" };
+        // No session is over because a step of a test took long.
+        var options = new ServerOptions { Port = 0, WebrtcPort = 0, LogLevel = "Warning", KeepSeconds = 3600 };
         change?.Invoke(options);
         var app = TrueLiveServer.Build(options, new ModelStore(models ?? [new PassthroughModel()]));
         await app.StartAsync(TestContext.Current.CancellationToken);

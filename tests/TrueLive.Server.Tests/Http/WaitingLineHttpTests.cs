@@ -13,7 +13,7 @@ public sealed class WaitingLineHttpTests
     public async Task Who_waits_on_a_full_server_is_told_the_position_and_gets_the_next_place_whichever_way_it_comes()
     {
         await using var server = await RunningServer.StartAsync(o =>
-            (o.MaxSessions, o.Queue, o.QueuePerClient, o.KeepSeconds) = (1, 5, 3, 3600));
+            (o.MaxSessions, o.Queue, o.QueuePerClient) = (1, 5, 3));
         var (status, made) = await AskAsync(server, "");
         Assert.Equal(HttpStatusCode.Created, status);
         var (_, first) = await AskAsync(server, "");
@@ -51,7 +51,7 @@ public sealed class WaitingLineHttpTests
     [Fact]
     public async Task Who_does_not_know_the_line_is_not_in_it_and_gets_the_place_when_nobody_waits()
     {
-        await using var server = await RunningServer.StartAsync(o => (o.MaxSessions, o.Queue, o.KeepSeconds) = (1, 5, 3600));
+        await using var server = await RunningServer.StartAsync(o => (o.MaxSessions, o.Queue) = (1, 5));
         var (_, made) = await AskAsync(server, "");
         for (var i = 0; i < 3; i++)
         {

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using TrueLive.Tests.Shared;
 using TrueLive.WebRtc.Dtls;
 using TrueLive.WebRtc.Srtp;
 
@@ -32,13 +33,7 @@ public sealed class OpenSslTests : IDisposable
     [InlineData("SRTP_AES128_CM_SHA1_80")]
     public async Task Openssl_as_the_server_gets_the_same_keys_and_data(string profile)
     {
-        int port;
-        using (var probe = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp))
-        {
-            probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-            port = ((IPEndPoint)probe.LocalEndPoint!).Port;
-        }
-
+        var port = FreePort.Next();
         _socket.Connect(IPAddress.Loopback, port);
         await Exchange(client: true, profile,
             $"s_server -dtls1_2 -accept 127.0.0.1:{port} -Verify 1 -cert {_folder}/cert.pem -key {_folder}/key.pem");

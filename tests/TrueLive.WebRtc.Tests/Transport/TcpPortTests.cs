@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Microsoft.Extensions.Time.Testing;
 using TrueLive.WebRtc.Sdp;
 using TrueLive.WebRtc.Stun;
 using TrueLive.WebRtc.Transport;
@@ -12,7 +13,9 @@ namespace TrueLive.WebRtc.Tests.Transport;
 public sealed class TcpPortTests : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
-    private readonly RtcEndpoint _server = new(new RtcEndpointOptions { Address = IPAddress.Loopback, Tcp = true }, TimeProvider.System);
+
+    // Its time stands still, so that no stranger is sent away for being slow.
+    private readonly RtcEndpoint _server = new(new RtcEndpointOptions { Address = IPAddress.Loopback, Tcp = true }, new FakeTimeProvider());
     private readonly List<TcpClient> _clients = [];
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
