@@ -3,7 +3,7 @@ using TrueLive.Bench;
 using TrueLive.Cli;
 
 // Started by the scripts in bench/live, bench/clips, bench/models, bench/soak, bench/beside, bench/hostile, bench/workers,
-// bench/diffusion and bench/picture, and by eng/gpu-check.
+// bench/decoders, bench/diffusion and bench/picture, and by eng/gpu-check.
 if (args is ["-h" or "--help", ..] or [not ("clips" or "models"), "-h" or "--help"])
 {
     Console.WriteLine("""
@@ -14,6 +14,7 @@ if (args is ["-h" or "--help", ..] or [not ("clips" or "models"), "-h" or "--hel
         bench/beside/run [--rounds 4] [--seconds 15] [--write]                 a live session with a clip in the queue, and without
         bench/hostile/run [--rounds 4] [--seconds 10] [--write]                a live session beside a hostile client, and without
         bench/workers/run [--steps 1000] [--rate 30] [--write]                 what a step in a child process costs
+        bench/decoders/run [--pictures 600] [--rate 30] [--write]              what decoding in a process of its own costs
         bench/diffusion/run [--steps 200] [--write]                            a step of the small test pipeline, one way and the other
         bench/gpu: eng/gpu-check                                               a pipeline of SD-Turbo's shapes on a GPU, beside PyTorch
         bench/picture/run [OUT]                                                films the page for README
@@ -34,12 +35,13 @@ try
         "hostile" => await HostileBench.RunAsync(arguments),
         "hostile-client" => await HostileClient.RunAsync(arguments),
         "workers" => await WorkersBench.RunAsync(arguments),
+        "decoders" => await DecodersBench.RunAsync(arguments),
         "diffusion" => await DiffusionBench.RunAsync(arguments),
         "gpu" => await GpuBench.RunAsync(arguments),
         "picture" => await PagePicture.RunAsync(arguments),
         _ =>
-            throw new ArgumentException("Say 'live', 'clips', 'models', 'soak', 'beside', 'hostile', 'workers', 'diffusion', 'gpu' or " +
-                "'picture'."),
+            throw new ArgumentException("Say 'live', 'clips', 'models', 'soak', 'beside', 'hostile', 'workers', 'decoders', 'diffusion', " +
+                "'gpu' or 'picture'."),
     };
 }
 catch (ArgumentException error)

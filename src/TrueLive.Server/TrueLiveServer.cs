@@ -10,7 +10,9 @@ using Microsoft.Extensions.FileProviders;
 using Microsoft.Extensions.Logging.Console;
 using OpenTelemetry.Metrics;
 using Scalar.AspNetCore;
+using TrueLive.Media.Codecs;
 using TrueLive.Media.Files;
+using TrueLive.Media.Isolated;
 using TrueLive.Media.Native;
 using TrueLive.Server.Access;
 using TrueLive.Server.Capacity;
@@ -45,6 +47,8 @@ public static partial class TrueLiveServer
     {
         time ??= TimeProvider.System;
         RequireCodecs(NativeLibraries.Missing());
+        if (options.IsolateDecoders && IsolatedDecoder.WhyNot() is { } why)
+            throw new ConfigurationException([$"isolate_decoders: {why}"]);
         models ??= ModelStore.Load(options, time, Console.Error);
         var builder = MakeDoor(options, time);
         AddParts(builder.Services, options, models, new WebRtcPort(options, time), time);
@@ -96,7 +100,7 @@ public static partial class TrueLiveServer
     {
         services.AddSingleton(_ => models).AddSingleton(_ => port);
         services.AddSingleton(new Admission(Environment.ProcessorCount, options.TargetRate, options.MaxSessions));
-        services.AddSingleton(_ => new WorkPlaces(Environment.ProcessorCount)).AddSingleton<LargePictures>();
+        services.AddSingleton(_ => new WorkPlaces(Environment.ProcessorCount)).AddSingleton<LargePictures>().AddSingleton<LiveDecoders>();
         services.AddSingleton<PictureStore>();
         services.AddSingleton(p => new SessionRegistry(models, p.GetRequiredService<Admission>(), options, time,
             p.GetRequiredService<ILogger<SessionRegistry>>())
@@ -172,6 +176,7 @@ public static partial class TrueLiveServer
         app.Lifetime.ApplicationStopping.Register(() => _ = registry.DrainAsync());
         if (options.Clips && !FfmpegChild.IsSandboxed)
             LogNotShutIn(app.Services.GetRequiredService<ILogger<ServerOptions>>());
+        app.Services.GetRequiredService<LiveDecoders>().Tell();
         UseDoor(app);
         InfoEndpoints.Map(app);
         SessionEndpoints.Map(app);

@@ -85,7 +85,6 @@ internal sealed class WorkerRun : IDisposable
         using var watch = _time.CreateTimer(_ => Watch(), null, WatchInterval, WatchInterval);
         try
         {
-            File.WriteAllBytes(Path.Combine(link, ForkFilter.FileName), ForkFilter.Bytes());
             using var listener = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
             listener.Bind(new UnixDomainSocketEndPoint(Path.Combine(link, "socket")));
             listener.Listen(1);
@@ -368,13 +367,7 @@ internal sealed class WorkerRun : IDisposable
             process.Dispose();
         }
         _inside?.Dispose();
-        var why = _why ?? code switch
-        {
-            0 => "It ended by itself.",
-            137 => "It was killed (signal 9).",
-            > 128 => $"It was ended by signal {code - 128}.",
-            _ => $"It ended with exit code {code}.",
-        };
+        var why = _why ?? LastWords.EndOf(code);
         var words = _words.ToString();
         return words.Length == 0 ? why : $"{why} Its last words:\n{words}";
     }

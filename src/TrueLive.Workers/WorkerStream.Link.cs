@@ -1,4 +1,5 @@
 using TrueLive.Core.Models;
+using TrueLive.Core.Processes;
 using TrueLive.Workers.Frames;
 using TrueLive.Workers.Jail;
 using TrueLive.Workers.Link;

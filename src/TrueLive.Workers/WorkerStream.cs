@@ -1,5 +1,6 @@
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
+using TrueLive.Core.Processes;
 using TrueLive.Workers.Frames;
 using TrueLive.Workers.Link;
 

@@ -19,14 +19,16 @@ public sealed class DoctorCommandTests : IDisposable
     public async Task On_a_machine_where_all_is_well_it_says_so_and_what_the_machine_holds()
     {
         var (code, said) = await RunAsync("env", "-u", "XDG_CACHE_HOME", $"HOME={_home}", Environment.ProcessPath!, Program, "doctor",
-            "--json", "--port", "0", "--webrtc-port", "0", "--data-folder", Path.Combine(_home, "data"), "--clip-disk-mb", "1");
+            "--json", "--port", "0", "--webrtc-port", "0", "--data-folder", Path.Combine(_home, "data"), "--clip-disk-mb", "1",
+            "--isolate-decoders");
         using var answer = JsonDocument.Parse(said);
         var findings = answer.RootElement.GetProperty("findings").EnumerateArray().ToArray();
         Assert.True(code == 0 && answer.RootElement.GetProperty("ok").GetBoolean(), said);
         Assert.DoesNotContain(findings, f => f.GetProperty("state").GetString() == "wrong");
-        foreach (var part in new[] { "settings", "codecs", "ffmpeg", "machine", "clock", "gpu", "disk", "ports", "udp", "camera",
+        foreach (var part in new[] { "settings", "codecs", "ffmpeg", "sandbox", "machine", "clock", "gpu", "disk", "ports", "udp", "camera",
             "models", "capacity" })
             Assert.Contains(findings, f => f.GetProperty("part").GetString() == part);
+        Assert.Contains(findings, f => f.GetProperty("says").GetString()!.StartsWith("a decode process starts", StringComparison.Ordinal));
         Assert.Matches(@"live-tiny at 512x288: [0-9.]+ ms a step, .* live session\(s\) at 30 frames per second",
             findings[^1].GetProperty("says").GetString());
         // Nor has ONNX Runtime made a number there, under which it would report to its maker.
@@ -59,6 +61,7 @@ public sealed class DoctorCommandTests : IDisposable
         Assert.Matches(@"right  ffmpeg    ffmpeg version 9\.9\n", said);
         Assert.Matches(@"WRONG  ffmpeg    ffprobe does not start.*\n +mend: .*apt-get install ffmpeg", said);
         Assert.Matches(@"WRONG  ffmpeg    it has no encoder libx264, which MP4 clips need\.\n +mend: ", said);
+        Assert.Matches(@"note   sandbox   bubblewrap is not installed.*\n +mend: .*apt-get install bubblewrap", said);
         Assert.DoesNotContain("no encoder libvpx-vp9", said, StringComparison.Ordinal);
         Assert.Matches(@"WRONG  capacity  it cannot be measured: libopenh264.*\n +mend: ", said);
         Assert.Matches(@"[0-9]+ to mend\.\n$", said);

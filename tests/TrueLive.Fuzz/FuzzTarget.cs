@@ -49,6 +49,7 @@ public sealed record FuzzTarget(string Name, FuzzAction Run, int Inputs, long Ma
         new("jpeg", DecoderTargets.Jpeg, 3_000, 64 << 20),
         new("h264-decode", DecoderTargets.H264, 400, 64 << 20),
         new("vp8-decode", DecoderTargets.Vp8, 400, 64 << 20),
+        new("decode-answer", DecoderTargets.Answer, 10_000),
         new("keys", KeptTargets.Keys, 3_000),
         new("link", KeptTargets.Link, 10_000),
         new("journal", KeptTargets.Journal, 3_000),

@@ -39,6 +39,8 @@ internal static class Examination
             yield return finding;
         await foreach (var finding in FfmpegChecks.RunAsync(cancel).ConfigureAwait(false))
             yield return finding;
+        await foreach (var finding in SandboxChecks.RunAsync(options, time, cancel).ConfigureAwait(false))
+            yield return finding;
         foreach (var finding in (Finding[])[MachineChecks.Memory(), MachineChecks.Clock(time), MachineChecks.Gpu(options)])
             yield return finding;
         foreach (var finding in DiskChecks.Run(options))

@@ -16,13 +16,22 @@ public static class Bubblewrap
     // No terminal: input that a program in the sandbox pushed into it would be run by the user's shell.
     private static readonly string[] Devices = ["/dev/null", "/dev/zero", "/dev/urandom"];
 
-    private static readonly Lazy<bool> Works = new(Try);
+    private static readonly Lazy<bool> Works = new(() => Try());
+    private static readonly Lazy<bool> WorksWithProc = new(() => IsUsable && Try("--proc", "/proc"));
 
     /// <summary>Whether bubblewrap is installed and the system permits it, which some containers do not.</summary>
     public static bool IsUsable => Works.Value;
 
+    /// <summary>
+    /// Whether a sandbox may have its own <c>/proc</c> as well, which some containers forbid that permit the rest.
+    /// </summary>
+    public static bool HasProc => WorksWithProc.Value;
+
     /// <summary>Whether a path is visible in every sandbox.</summary>
     public static bool Shows(string path) => System.Any(s => path == s || path.StartsWith(s + "/", StringComparison.Ordinal));
+
+    /// <summary>What every sandbox shows, as far as it is there: the system's programs and libraries, and a few devices.</summary>
+    public static IEnumerable<string> Shown => System.Concat(Devices).Where(Path.Exists);
 
     /// <summary>The beginning of a command that runs a program in the sandbox; further mounts, <c>--</c> and the program follow.</summary>
     public static List<string> Room()
@@ -40,9 +49,9 @@ public static class Bubblewrap
         return command;
     }
 
-    private static bool Try()
+    private static bool Try(params string[] more)
     {
-        List<string> command = [.. Room(), "--tmpfs", "/tmp", "--", "true"];
+        List<string> command = [.. Room(), .. more, "--tmpfs", "/tmp", "--", "true"];
         try
         {
             using var process = Process.Start(new ProcessStartInfo(command[0], command.Skip(1))

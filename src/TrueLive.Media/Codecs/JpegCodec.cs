@@ -66,9 +66,10 @@ public sealed unsafe partial class JpegCodec : IDisposable
             if (jpeg.Length < 4 || ScansOf(jpeg) > MaxScans
                 || Header(_decompress, bytes, (nuint)jpeg.Length, &width, &height, &sampling, &space) != 0)
                 return null;
-            // Only Y'CbCr and grey pictures have the planes of a frame; a very small side would make an empty chroma plane.
+            // Only Y'CbCr and grey pictures have the planes of a frame; a very small side would make an empty chroma plane. What CostOf
+            // said of the picture must be true of it.
             if (width is < 2 or > 8192 || height is < 2 or > 8192 || (long)width * height > MaxPixels || space is not (1 or 2)
-                || sampling is < 0 or > 5)
+                || sampling is < 0 or > 5 || JpegHead.SizeOf(jpeg) != (width, height))
                 return null;
             var frame = pool.Rent(width, height);
             frame.Colour = ColourSpace.Bt601Full;
@@ -81,20 +82,14 @@ public sealed unsafe partial class JpegCodec : IDisposable
 
     /// <summary>
     /// Cost of decoding a picture, in pixels of one with a single scan: the decoder passes over it once for each scan, and each scan after
-    /// the first costs half as much. 0 for bytes that <see cref="Decode"/> refuses without decoding them.
+    /// the first costs half as much. 0 for bytes that <see cref="Decode"/> refuses without decoding them. Reads only what the bytes say of
+    /// themselves, without the native library.
     /// </summary>
-    public long CostOf(ReadOnlySpan<byte> jpeg)
+    public static long CostOf(ReadOnlySpan<byte> jpeg)
     {
-        if (_decompress == 0)
-            _decompress = InitDecompress();
-        fixed (byte* bytes = jpeg)
-        {
-            int width, height, sampling, space;
-            var scans = ScansOf(jpeg);
-            return jpeg.Length < 4 || scans > MaxScans || Header(_decompress, bytes, (nuint)jpeg.Length, &width, &height, &sampling, &space)
-                != 0 || (long)width * height > MaxPixels
-                ? 0 : (long)width * height * (scans + 1) / 2;
-        }
+        var scans = ScansOf(jpeg);
+        return scans <= MaxScans && JpegHead.SizeOf(jpeg) is var (width, height) && (long)width * height <= MaxPixels
+            ? (long)width * height * (scans + 1) / 2 : 0;
     }
 
     // Entropy-coded data never contains this marker; a thumbnail in the metadata may, and its scans count as well.

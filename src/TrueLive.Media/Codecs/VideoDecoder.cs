@@ -8,7 +8,7 @@ namespace TrueLive.Media.Codecs;
 /// give no picture: in a stream that reorders pictures or codes hidden ones, and, in one without IDR pictures, after a loss until the
 /// recovery point. Hostile or broken input never throws: the frame is dropped and <see cref="NeedsKeyFrame"/> is set. Not thread-safe.
 /// </summary>
-public sealed unsafe class VideoDecoder : IDisposable
+public sealed unsafe class VideoDecoder : ILiveDecoder
 {
     /// <summary>Largest picture, in pixels.</summary>
     public const long MaxPixels = 4096L * 2304;
@@ -35,18 +35,16 @@ public sealed unsafe class VideoDecoder : IDisposable
     private int _failures;
     private bool _interlaced;
 
-    /// <summary>
-    /// True from the start and after a frame that could not be decoded, until a key frame is decoded: ask the sender for one.
-    /// </summary>
+    /// <inheritdoc/>
     public bool NeedsKeyFrame { get; private set; } = true;
 
-    /// <summary>Why this kind of stream cannot be shown, with what to send instead; null while it can.</summary>
+    /// <inheritdoc/>
     public string? Trouble { get; private set; }
 
-    /// <summary>Another key frame would not help: the sender must change its settings.</summary>
+    /// <inheritdoc/>
     public bool Hopeless { get; private set; }
 
-    /// <summary>Frames that could not be decoded.</summary>
+    /// <inheritdoc/>
     public long Dropped { get; private set; }
 
     /// <summary>
@@ -101,6 +99,11 @@ public sealed unsafe class VideoDecoder : IDisposable
         return picture;
     }
 
+    /// <summary>The same on the calling thread: it is never pending.</summary>
+    /// <inheritdoc cref="Decode"/>
+    public ValueTask<VideoFrame?> DecodeAsync(in EncodedFrame encoded, FramePool pool, CancellationToken cancel) =>
+        ValueTask.FromResult(Decode(encoded, pool));
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -128,7 +131,7 @@ public sealed unsafe class VideoDecoder : IDisposable
         }
     }
 
-    private static bool IsTaken(long width, long height) =>
+    internal static bool IsTaken(long width, long height) =>
         width is >= 2 and <= 8192 && height is >= 2 and <= 8192 && width * height <= MaxPixels;
 
     private VideoFrame? Fail(bool keyFrame)

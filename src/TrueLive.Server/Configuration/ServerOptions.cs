@@ -153,6 +153,11 @@ public sealed class ServerOptions
     [Range(20, 10_000)]
     public int FrameAgeMs { get; set; } = 250;
 
+    /// <summary>Whether each connection's video is decoded in a process of its own.</summary>
+    [Description("Decode the video of each live connection (WebRTC's H.264 and VP8, JPEG over the WebSocket) in a process of its own, " +
+        "shut in by bubblewrap or Landlock where they work: a crash of a decoder is one session's. Costs some delay and 40 MB each.")]
+    public bool IsolateDecoders { get; set; }
+
     /// <summary>Highest video bitrate sent to a client.</summary>
     [Description("Highest video bitrate sent to a client, in kbit/s.")]
     [Range(100, 100_000)]

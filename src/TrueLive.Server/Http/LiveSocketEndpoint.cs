@@ -1,5 +1,6 @@
 using System.Net.WebSockets;
 using TrueLive.Core.Sessions;
+using TrueLive.Media.Codecs;
 using TrueLive.Server.Live.Broadcast;
 using TrueLive.Server.Live.Control;
 using TrueLive.Server.Live.Sessions;
@@ -18,7 +19,7 @@ internal static class LiveSocketEndpoint
 
     private static async Task<IResult> RunAsync(
         HttpContext http, string? model, string? size, string? prompt, float? strength, string? token, long? connection, Gate gate,
-        SessionRegistry registry, PictureBudget budget, LargePictures large, TimeProvider time)
+        SessionRegistry registry, PictureBudget budget, LargePictures large, LiveDecoders decoders, TimeProvider time)
     {
         AdmittedClient admitted;
         using var span = SessionTrace.Request(http.Request, "WebSocket");
@@ -52,7 +53,8 @@ internal static class LiveSocketEndpoint
         registry.Settle(admitted.Hosted.Session.Id, made: true);
         using var webSocket = await http.WebSockets.AcceptWebSocketAsync(SocketProtocol.Accept(http)).ConfigureAwait(false);
         span?.Dispose();
-        using var socket = new JpegSocket(webSocket, budget, large, admitted.Hosted.Owner, time);
+        using var socket = new JpegSocket(webSocket, budget, large, decoders.ForPictures(admitted.Hosted.Session.Id),
+            admitted.Hosted.Owner, time);
         using var control = new ControlConnection(admitted, registry, "websocket-jpeg", socket.SendText, time);
         socket.Control = control;
         socket.TroubleChanged = words => admitted.Hosted.Input.Tell(words);

@@ -156,7 +156,9 @@ internal static partial class WhipEndpoints
             using (SessionTrace.Part("signalling"))
                 peer = port.Answer(admitted.Hosted.Session.Id, offer, receive: true, codec, http.Connection.LocalIpAddress);
             var logger = http.RequestServices.GetRequiredService<ILogger<WebRtcClient>>();
-            var client = new WebRtcClient(admitted, peer, registry, interactive.Serve, time, logger)
+            var decoders = http.RequestServices.GetRequiredService<LiveDecoders>();
+            var session = admitted.Hosted.Session.Id;
+            var client = new WebRtcClient(admitted, peer, () => decoders.ForVideo(session), registry, interactive.Serve, time, logger)
             {
                 OwnsSession = http.Request.RouteValues["id"] is null,
             };

@@ -1,7 +1,9 @@
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Media.Codecs;
+using TrueLive.Media.Isolated;
 using TrueLive.Server.Capacity;
+using TrueLive.Server.Configuration;
 using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Resources;
 
@@ -11,7 +13,7 @@ namespace TrueLive.Server.Previews;
 /// One picture with a client's frame in every look of a model, made by that model. Takes at most a third of one core, and a tenth while
 /// live sessions need the cores, because it pauses between looks; makes one sheet at a time for the whole server. Thread-safe.
 /// </summary>
-internal sealed class LookSheet(ModelStore models, LivePrecedence live, TimeProvider time)
+internal sealed class LookSheet(ModelStore models, LivePrecedence live, ServerOptions options, TimeProvider time)
 {
     /// <summary>Width of one look on the sheet.</summary>
     public const int CellWidth = 192;
@@ -60,7 +62,8 @@ internal sealed class LookSheet(ModelStore models, LivePrecedence live, TimeProv
         var rows = (looks.Count + Columns - 1) / Columns;
         var pool = new FramePool("look sheet", 4);
         using var codec = new JpegCodec();
-        using var input = codec.Decode(jpeg.Span, pool) ?? throw new RequestRefusedException(400, "The body is not a JPEG picture.");
+        using var input = await DecodeAsync(codec, jpeg, pool, cancel).ConfigureAwait(false)
+            ?? throw new RequestRefusedException(400, "The body is not a JPEG picture.");
         var (width, height) = model.Info.Sizes.Nearest(CellWidth, CellHeight);
         using var session = model.CreateSession(width, height);
         var scaler = new FrameScaler(session.Width, session.Height, CellWidth, CellHeight);
@@ -82,6 +85,16 @@ internal sealed class LookSheet(ModelStore models, LivePrecedence live, TimeProv
         }
         using var converted = new JpegColour().Convert(sheet);
         return new LookSheetPicture(codec.Encode(converted, Quality).ToArray(), Columns, rows, looks.Count);
+    }
+
+    private async ValueTask<VideoFrame?> DecodeAsync(JpegCodec codec, ReadOnlyMemory<byte> jpeg, FramePool pool, CancellationToken cancel)
+    {
+        if (!options.IsolateDecoders)
+            return codec.Decode(jpeg.Span, pool);
+        using var decoder = new IsolatedDecoder(time);
+        var coded = new EncodedFrame { Codec = VideoCodec.Jpeg, Data = jpeg.Span, KeyFrame = true, RtpTime = 0 };
+        return await decoder.DecodeAsync(coded, pool, cancel).ConfigureAwait(false) ?? (decoder.Trouble is null ? null
+            : throw new RequestRefusedException(503, "The process that decodes the picture ended. Ask again, or send another picture."));
     }
 
     private static void Copy(VideoFrame from, VideoFrame to, int left, int top)

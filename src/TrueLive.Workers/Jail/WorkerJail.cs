@@ -23,7 +23,7 @@ internal static class WorkerJail
 
     /// <summary>The command line that starts a worker in the sandbox.</summary>
     /// <param name="worker">What to start.</param>
-    /// <param name="link">Folder with the socket and the system call filter; the worker can only read it.</param>
+    /// <param name="link">Folder with the socket; the worker can only read it.</param>
     /// <exception cref="WorkerException">The program or bubblewrap does not exist.</exception>
     public static IReadOnlyList<string> Around(WorkerCommand worker, string link)
     {
@@ -45,7 +45,7 @@ internal static class WorkerJail
         string[] limits = ["prlimit", $"--data={(long)worker.MemoryMb << 20}", $"--fsize={LargestFile}", $"--nofile={OpenFiles}",
             "--core=0", "--"];
         // In a session of its own, the worker gets no signals from our terminal, and its process group can be killed as a whole.
-        string[] start = ["setsid", "sh", "-c", "exec 9<\"$0\" && exec \"$@\"", Path.Combine(link, ForkFilter.FileName), .. limits];
+        string[] start = ["setsid", "sh", "-c", "exec 9<\"$0\" && exec \"$@\"", CallFilter.PathOf(sockets: true), .. limits];
         return [.. start, .. room, "--seccomp", "9", "--", program, .. worker.Words.Skip(1)];
     }
 

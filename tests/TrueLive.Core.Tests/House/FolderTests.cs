@@ -21,6 +21,7 @@ public sealed partial class FolderTests
         ["TrueLive.Media"] = """
             Codecs: Native
             Files: Native
+            Isolated: Codecs Native
             """,
         ["TrueLive.Workers"] = """
             /: Frames Jail Link
@@ -84,7 +85,7 @@ public sealed partial class FolderTests
             Live/Transports: Access Configuration Live/Broadcast Live/Control Live/Sessions
             Clips: Access Capacity Configuration Journals Live/Sessions Pictures Resources
             Live/Control: Journals Live/Broadcast Live/Sessions Recordings
-            Previews: Capacity Live/Sessions Resources
+            Previews: Capacity Configuration Live/Sessions Resources
             Live/Sessions: Capacity Configuration Journals Live/Broadcast Recordings Resources
             Probes: Access Configuration Resources
             Pictures: Capacity Configuration Resources

@@ -13,6 +13,7 @@ public sealed partial class HouseTests
     {
         ["TrueLive.Core"] = ["Microsoft.Extensions.Logging.Abstractions"],
         ["TrueLive.Media"] = ["TrueLive.Core"],
+        ["TrueLive.Decoder"] = ["TrueLive.Media"],
         ["TrueLive.Workers"] = ["TrueLive.Core"],
         ["TrueLive.Models"] = ["TrueLive.Core", "TrueLive.Workers", "Microsoft.ML.OnnxRuntime", "Microsoft.ML.Tokenizers",
             "System.Numerics.Tensors"],
@@ -23,7 +24,7 @@ public sealed partial class HouseTests
         ["TrueLive.Watch"] = ["TrueLive.Probe", "Microsoft.Data.Sqlite", "Npgsql"],
         ["TrueLive.Server"] =
         [
-            "TrueLive.Core", "TrueLive.Media", "TrueLive.Models", "TrueLive.WebRtc", "TrueLive.Clips",
+            "TrueLive.Core", "TrueLive.Media", "TrueLive.Decoder", "TrueLive.Models", "TrueLive.WebRtc", "TrueLive.Clips",
             "Microsoft.AspNetCore.OpenApi", "OpenTelemetry.Extensions.Hosting", "OpenTelemetry.Exporter.Prometheus.AspNetCore",
             "OpenTelemetry.Exporter.OpenTelemetryProtocol",
             "Scalar.AspNetCore", "YamlDotNet",

@@ -1,6 +1,7 @@
 using TrueLive.Core.Frames;
 using TrueLive.Media.Codecs;
 using TrueLive.Media.Files;
+using TrueLive.Media.Isolated;
 
 namespace TrueLive.Fuzz.Targets;
 
@@ -27,7 +28,22 @@ internal static class DecoderTargets
         }
     }
 
-    public static void Jpeg(ReadOnlySpan<byte> input) => Codec.Decode(input, Pool)?.Dispose();
+    public static void Jpeg(ReadOnlySpan<byte> input)
+    {
+        using var picture = Codec.Decode(input, Pool);
+        if (picture is not null && (long)picture.Width * picture.Height > JpegCodec.CostOf(input))
+            throw new InvalidOperationException("More was decoded than its header was charged for.");
+    }
+
+    /// <summary>What a decode process answers, without the text after it.</summary>
+    public static void Answer(ReadOnlySpan<byte> input)
+    {
+        if (input.Length < DecodeAnswer.Size || !DecodeAnswer.TryRead(input, out var answer))
+            return;
+        if (answer.TroubleLength is < 0 or > DecodeAnswer.MaxTrouble
+            || (answer.HasPicture && (long)answer.Width * answer.Height > VideoDecoder.MaxPixels))
+            throw new InvalidOperationException($"{answer} is beyond the limits.");
+    }
 
     public static void H264(ReadOnlySpan<byte> input) => Decode(VideoCodec.H264, input);
 

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
+using TrueLive.Media.Codecs;
 using TrueLive.Server.Capacity;
 using TrueLive.Server.Clips;
 using TrueLive.Server.Configuration;
@@ -54,7 +55,7 @@ internal static class ServerTargets
     public static void JpegMessages(ReadOnlySpan<byte> input)
     {
         using var wire = new FedSocket(FuzzTarget.Packets(input));
-        using var socket = new JpegSocket(wire, new PictureBudget(1000, TimeProvider.System), Large, "fuzz", TimeProvider.System);
+        using var socket = new JpegSocket(wire, new PictureBudget(1000, TimeProvider.System), Large, null, "fuzz", TimeProvider.System);
         while (socket.ReadAsync(CancellationToken.None).AsTask().GetAwaiter().GetResult() is { } frame)
         {
             frame.Dispose();

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Binary;
 using System.Net.WebSockets;
+using System.Runtime.CompilerServices;
 using System.Threading.Channels;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Sessions;
@@ -39,6 +40,7 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
     private readonly TimeProvider _time;
     private readonly FramePool _pool = new("websocket pictures");
     private readonly JpegCodec _jpegIn = new();
+    private readonly ILiveDecoder? _elsewhere;
     private readonly JpegCodec _jpegOut = new();
     private readonly JpegColour _colour = new();
     private readonly ProvenanceJson _trace;
@@ -53,16 +55,20 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
     private long _lastShown = -1;
     private long _lastSentAt;
     private long? _leftOutAt;
+    private string? _undecoded;
+    private string? _leftOut;
 
     /// <summary>A client's socket.</summary>
     /// <param name="socket">The open WebSocket.</param>
     /// <param name="budget">Limits what may be decoded.</param>
     /// <param name="large">Decodes large pictures.</param>
+    /// <param name="elsewhere">Decodes in another process, and is this connection's from now on; null decodes here.</param>
     /// <param name="owner">Whose budget is used.</param>
     /// <param name="time">Clock.</param>
-    public JpegSocket(WebSocket socket, PictureBudget budget, LargePictures large, string owner, TimeProvider time)
+    public JpegSocket(
+        WebSocket socket, PictureBudget budget, LargePictures large, ILiveDecoder? elsewhere, string owner, TimeProvider time)
     {
-        (_socket, _budget, _large, _owner, _time) = (socket, budget, large, owner, time);
+        (_socket, _budget, _large, _elsewhere, _owner, _time) = (socket, budget, large, elsewhere, owner, time);
         _reader = new SocketReader(socket, time);
         _trace = new ProvenanceJson(time);
         _clock = new MediaClock(time);
@@ -104,7 +110,7 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
             if (type == WebSocketMessageType.Text)
                 Control?.Receive(_received.WrittenSpan);
             else if (_received.WrittenCount >= HeaderLength
-                && await HandleAsync(_received.WrittenMemory).ConfigureAwait(false) is { } frame)
+                && await HandleAsync(_received.WrittenMemory, cancel).ConfigureAwait(false) is { } frame)
                 return frame;
         }
         return null;
@@ -151,11 +157,13 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
     {
         _trace.Dispose();
         _jpegIn.Dispose();
+        _elsewhere?.Dispose();
         _jpegOut.Dispose();
         _sending.Dispose();
     }
 
-    private async ValueTask<VideoFrame?> HandleAsync(ReadOnlyMemory<byte> message)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<VideoFrame?> HandleAsync(ReadOnlyMemory<byte> message, CancellationToken cancel)
     {
         var value = BinaryPrimitives.ReadUInt32BigEndian(message.Span[4..]);
         switch (BinaryPrimitives.ReadUInt32BigEndian(message.Span))
@@ -168,11 +176,11 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
             case Picture:
                 var arrived = _time.GetTimestamp();
                 var jpeg = message[HeaderLength..];
-                var cost = _jpegIn.CostOf(jpeg.Span);
+                var cost = JpegCodec.CostOf(jpeg.Span);
                 if (!Affords(cost, arrived))
                     return null;
-                var frame = cost < LargePictures.Large
-                    ? _jpegIn.Decode(jpeg.Span, _pool)
+                var frame = _elsewhere is not null ? await DecodeElsewhereAsync(_elsewhere, jpeg, cancel).ConfigureAwait(false)
+                    : cost < LargePictures.Large ? _jpegIn.Decode(jpeg.Span, _pool)
                     : await _large.DecodeAsync(_jpegIn, jpeg, _pool).ConfigureAwait(false);
                 if (frame is null)
                     SessionMetrics.InputDropped(InputDrop.Undecodable);
@@ -184,6 +192,22 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
         }
     }
 
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<VideoFrame?> DecodeElsewhereAsync(ILiveDecoder decoder, ReadOnlyMemory<byte> jpeg, CancellationToken cancel)
+    {
+        var coded = new EncodedFrame { Codec = VideoCodec.Jpeg, Data = jpeg.Span, KeyFrame = true, RtpTime = 0 };
+        var frame = await decoder.DecodeAsync(coded, _pool, cancel).ConfigureAwait(false);
+        if (decoder.Trouble != _undecoded)
+            Tell(decoder.Trouble, _leftOut);
+        return frame;
+    }
+
+    private void Tell(string? undecoded, string? leftOut)
+    {
+        (_undecoded, _leftOut) = (undecoded, leftOut);
+        TroubleChanged?.Invoke(undecoded ?? leftOut);
+    }
+
     private bool Affords(long cost, long now)
     {
         if (_budget.Take(_owner, cost))
@@ -191,13 +215,13 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
             if (_leftOutAt is { } last && _time.GetElapsedTime(last, now) > TroubleLasts)
             {
                 _leftOutAt = null;
-                TroubleChanged?.Invoke(null);
+                Tell(_undecoded, null);
             }
             return true;
         }
         SessionMetrics.InputDropped(InputDrop.OverBudget);
         if (_leftOutAt is null)
-            TroubleChanged?.Invoke($"More pictures come than are decoded for one key ({_budget.PixelsPerSecond / 1_000_000} million " +
+            Tell(_undecoded, $"More pictures come than are decoded for one key ({_budget.PixelsPerSecond / 1_000_000} million " +
                 "pixels a second), so some are left out. Send smaller ones, or fewer.");
         _leftOutAt = now;
         return false;

@@ -10,10 +10,10 @@ using TrueLive.WebRtc;
 namespace TrueLive.Server.Live.Transports;
 
 /// <summary>
-/// (1) (2) The video that one peer sends: coded frames are taken off the network thread at once and decoded by the reader. Holds coded
+/// (1) (2) The video that one peer sends: coded frames are taken off the network thread at once and decoded for the reader. Holds coded
 /// frames for at most <see cref="MaxWait"/>: when the reader lags further, all of them are dropped, and it resumes at the next key frame.
 /// </summary>
-internal sealed class PeerVideo(RtcPeer peer, TimeProvider time) : IVideoSource, IDisposable
+internal sealed class PeerVideo(RtcPeer peer, Func<ILiveDecoder> makeDecoder, TimeProvider time) : IVideoSource, IDisposable
 {
     /// <summary>Longest time that a coded frame waits for the decoder.</summary>
     public static readonly TimeSpan MaxWait = TimeSpan.FromMilliseconds(500);
@@ -22,9 +22,9 @@ internal sealed class PeerVideo(RtcPeer peer, TimeProvider time) : IVideoSource,
     private static readonly TimeSpan LastRetry = TimeSpan.FromSeconds(4);
 
     private readonly Channel<Coded> _queue = Channel.CreateUnbounded<Coded>(new UnboundedChannelOptions { SingleWriter = true });
-    private readonly VideoDecoder _decoder = new();
     private readonly FramePool _pool = new("WebRTC pictures");
     private readonly MediaClock _clock = new(time);
+    private ILiveDecoder? _decoder;
     private string? _trouble;
     private TimeSpan _retry;
     private long _asked;
@@ -71,19 +71,21 @@ internal sealed class PeerVideo(RtcPeer peer, TimeProvider time) : IVideoSource,
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<VideoFrame?> ReadAsync(CancellationToken cancel)
     {
+        // Only for a connection that has opened: the decoder may be a process.
+        var decoder = _decoder ??= makeDecoder();
         while (await _queue.Reader.WaitToReadAsync(cancel).ConfigureAwait(false))
         {
             if (!_queue.Reader.TryRead(out var coded))
                 continue;
-            var dropped = _decoder.Dropped;
-            var picture = _decoder.Decode(coded.Frame, _pool);
+            var dropped = decoder.Dropped;
+            var picture = await decoder.DecodeAsync(coded.Frame, _pool, cancel).ConfigureAwait(false);
             ArrayPool<byte>.Shared.Return(coded.Buffer);
-            if (_decoder.Trouble != _trouble)
-                TroubleChanged?.Invoke(_trouble = _decoder.Trouble);
+            if (decoder.Trouble != _trouble)
+                TroubleChanged?.Invoke(_trouble = decoder.Trouble);
             if (picture is null)
             {
-                SessionMetrics.InputDropped(InputDrop.Undecodable, _decoder.Dropped - dropped);
-                if (_decoder is { NeedsKeyFrame: true, Hopeless: false })
+                SessionMetrics.InputDropped(InputDrop.Undecodable, decoder.Dropped - dropped);
+                if (decoder is { NeedsKeyFrame: true, Hopeless: false })
                     AskForKeyFrame();
                 continue;
             }
@@ -101,7 +103,7 @@ internal sealed class PeerVideo(RtcPeer peer, TimeProvider time) : IVideoSource,
         End();
         while (_queue.Reader.TryRead(out var left))
             ArrayPool<byte>.Shared.Return(left.Buffer);
-        _decoder.Dispose();
+        _decoder?.Dispose();
     }
 
     // If one key frame does not help, further ones may not either.

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using TrueLive.Core.Sessions;
+using TrueLive.Media.Codecs;
 using TrueLive.Server.Live.Broadcast;
 using TrueLive.Server.Live.Control;
 using TrueLive.Server.Live.Sessions;
@@ -38,15 +39,17 @@ internal sealed partial class WebRtcClient : IDisposable
 
     /// <param name="admitted">The client and its session.</param>
     /// <param name="peer">The connection to the client, just answered.</param>
+    /// <param name="makeDecoder">Makes what decodes the client's video, once it is connected.</param>
     /// <param name="registry">Runs the session.</param>
     /// <param name="serveOther">Takes channels of other names.</param>
     /// <param name="time">Clock.</param>
     /// <param name="logger">Log.</param>
     public WebRtcClient(
-        AdmittedClient admitted, RtcPeer peer, SessionRegistry registry, Action<DataChannel> serveOther, TimeProvider time, ILogger logger)
+        AdmittedClient admitted, RtcPeer peer, Func<ILiveDecoder> makeDecoder, SessionRegistry registry, Action<DataChannel> serveOther,
+        TimeProvider time, ILogger logger)
     {
         (_admitted, _peer, _registry, _serveOther, _time, _logger) = (admitted, peer, registry, serveOther, time, logger);
-        _video = new PeerVideo(peer, time) { TroubleChanged = Told };
+        _video = new PeerVideo(peer, makeDecoder, time) { TroubleChanged = Told };
         _receiver = new PeerReceiver(peer, isClient: true);
         var broadcaster = admitted.Hosted.Broadcaster;
         admitted.Hosted.Senders[Id] = new Sender(peer, Stop);

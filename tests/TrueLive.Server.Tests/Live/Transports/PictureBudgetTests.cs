@@ -41,8 +41,8 @@ public sealed class PictureBudgetTests
         var plain = codec.Encode(frame, 50).ToArray();
         byte[] scan = [0xFF, 0xDA, 0, 8, 1, 1, 0, 0, 63, 0];
         byte[] With(int more) => [.. plain[..^2], .. Enumerable.Repeat(scan, more).SelectMany(s => s), 0xFF, 0xD9];
-        Assert.Equal((64 * 48, 64 * 48 * 11 / 2), (codec.CostOf(plain), codec.CostOf(With(9))));
-        Assert.Equal((0, 0), (codec.CostOf(With(JpegCodec.MaxScans)), codec.CostOf([1, 2, 3])));
+        Assert.Equal((64 * 48, 64 * 48 * 11 / 2), (JpegCodec.CostOf(plain), JpegCodec.CostOf(With(9))));
+        Assert.Equal((0, 0), (JpegCodec.CostOf(With(JpegCodec.MaxScans)), JpegCodec.CostOf([1, 2, 3])));
     }
 
     [Fact]
@@ -56,7 +56,7 @@ public sealed class PictureBudgetTests
         large.U.Fill(128);
         large.V.Fill(128);
         var jpeg = codec.Encode(large, 80).ToArray();
-        Assert.True(codec.CostOf(jpeg) >= LargePictures.Large);
+        Assert.True(JpegCodec.CostOf(jpeg) >= LargePictures.Large);
         using (var made = codec.Decode(await client.SendUntilPictureAsync(jpeg), new FramePool("made"))!)
         {
             Assert.Equal((2048, 1152), (made.Width, made.Height));

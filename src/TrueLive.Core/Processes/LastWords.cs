@@ -1,9 +1,11 @@
 using System.Text;
 
-namespace TrueLive.Workers.Jail;
+namespace TrueLive.Core.Processes;
 
 /// <summary>The last lines that a child process wrote, read at a bounded rate and kept in bounded memory. Thread-safe.</summary>
-internal sealed class LastWords(TimeProvider time, CancellationToken hurry)
+/// <param name="time">Clock.</param>
+/// <param name="hurry">The child is being ended: what it still wrote is read without pauses.</param>
+public sealed class LastWords(TimeProvider time, CancellationToken hurry)
 {
     private const int MaxBytes = 16 << 10;
     private const int MaxLines = 64;
@@ -53,7 +55,16 @@ internal sealed class LastWords(TimeProvider time, CancellationToken hurry)
         return Clean(text);
     }
 
-    /// <summary>A worker's text made safe for display: the last lines, without control characters other than line breaks.</summary>
+    /// <summary>How a child ended, as a sentence, by the exit code that a shell would give it.</summary>
+    public static string EndOf(int code) => code switch
+    {
+        0 => "It ended by itself.",
+        137 => "It was killed (signal 9).",
+        > 128 => $"It was ended by signal {code - 128}.",
+        _ => $"It ended with exit code {code}.",
+    };
+
+    /// <summary>A child's text made safe for display: the last lines, without control characters other than line breaks.</summary>
     public static string Clean(string text)
     {
         var plain = string.Concat(text.ReplaceLineEndings("\n").Select(c => c == '\n' || !char.IsControl(c) ? c : ' '));

@@ -1,20 +1,14 @@
 using System.IO.MemoryMappedFiles;
-using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
-namespace TrueLive.Workers.Frames;
+namespace TrueLive.Core.Processes;
 
 /// <summary>
-/// Memory shared with a worker: the first slot holds the input frame, the others hold output frames. It is anonymous, so that nothing is
-/// left when both processes are gone, and sealed: a worker that truncated it would crash this process at the next access.
+/// Memory for pictures shared with a child process, in slots of one size. It is anonymous, so that nothing is left when both processes are
+/// gone, and sealed: a child that truncated it would crash this process at the next access.
 /// </summary>
-internal sealed partial class SharedFrames : IDisposable
+public sealed class SharedFrames : IDisposable
 {
-    private const uint AllowSealing = 2;
-    private const uint CloseOnExec = 1;
-    private const int AddSeals = 1033;
-    private const int NeitherShorterNorLongerNorOtherwise = 1 | 2 | 4;
-
     private readonly SafeFileHandle _file;
     private readonly MemoryMappedFile _map;
     private readonly MemoryMappedViewAccessor _view;
@@ -24,18 +18,21 @@ internal sealed partial class SharedFrames : IDisposable
     /// <param name="slotBytes">Bytes of a picture.</param>
     /// <param name="slots">Number of pictures.</param>
     /// <exception cref="IOException">The system cannot provide the memory.</exception>
-    public unsafe SharedFrames(int slotBytes, int slots)
+    public SharedFrames(int slotBytes, int slots)
+        : this(AnonymousFile.Make("truelive-frames", StrideOf(slotBytes) * slots), slotBytes, slots)
     {
-        (SlotBytes, Slots) = (slotBytes, slots);
-        var descriptor = Create("truelive-frames", AllowSealing | CloseOnExec);
-        if (descriptor < 0)
-            throw new IOException($"Shared memory for a worker cannot be made (error {Marshal.GetLastPInvokeError()}).");
-        _file = new SafeFileHandle(descriptor, ownsHandle: true);
+    }
+
+    /// <summary>Maps memory that another process has made with the same numbers.</summary>
+    /// <param name="file">Its file, which is closed on return if it cannot be mapped.</param>
+    /// <param name="slotBytes">Bytes of a picture.</param>
+    /// <param name="slots">Number of pictures.</param>
+    /// <exception cref="IOException">The system cannot map it.</exception>
+    public unsafe SharedFrames(SafeFileHandle file, int slotBytes, int slots)
+    {
+        (_file, SlotBytes, Slots) = (file, slotBytes, slots);
         try
         {
-            RandomAccess.SetLength(_file, Length);
-            if (Control(descriptor, AddSeals, NeitherShorterNorLongerNorOtherwise) < 0)
-                throw new IOException($"Shared memory for a worker cannot be sealed (error {Marshal.GetLastPInvokeError()}).");
             _map = MemoryMappedFile.CreateFromFile(_file, null, 0, MemoryMappedFileAccess.ReadWrite, HandleInheritability.None,
                 leaveOpen: true);
             _view = _map.CreateViewAccessor(0, Length, MemoryMappedFileAccess.ReadWrite);
@@ -62,12 +59,15 @@ internal sealed partial class SharedFrames : IDisposable
     public long Length => Stride * Slots;
 
     /// <summary>Bytes from one slot to the next.</summary>
-    public long Stride => (SlotBytes + 4095L) & ~4095L;
+    public long Stride => StrideOf(SlotBytes);
 
-    /// <summary>The descriptor, to be sent to the worker.</summary>
+    /// <summary>The descriptor, to be handed to the child.</summary>
     public SafeFileHandle File => _file;
 
-    /// <summary>One picture. Its bytes may change at any time, since the worker can write to them.</summary>
+    /// <summary>A name under which a process of the same user can open the memory as long as this object is in use.</summary>
+    public string Path => AnonymousFile.PathOf(_file);
+
+    /// <summary>One picture. Its bytes may change at any time, since the child can write to them.</summary>
     public unsafe Span<byte> this[int slot]
     {
         get
@@ -78,6 +78,7 @@ internal sealed partial class SharedFrames : IDisposable
         }
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         if (!_view.SafeMemoryMappedViewHandle.IsClosed)
@@ -87,9 +88,5 @@ internal sealed partial class SharedFrames : IDisposable
         _file.Dispose();
     }
 
-    [LibraryImport("libc", EntryPoint = "memfd_create", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Create(string name, uint flags);
-
-    [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
-    private static partial int Control(int descriptor, int command, int argument);
+    private static long StrideOf(int slotBytes) => (slotBytes + 4095L) & ~4095L;
 }

@@ -1,15 +1,14 @@
 using System.Runtime.InteropServices;
 using System.Threading.Channels;
 using TrueLive.Core.Frames;
-using TrueLive.Media.Codecs;
 
-namespace TrueLive.Server.Live.Transports;
+namespace TrueLive.Media.Codecs;
 
 /// <summary>
 /// Decodes unusually large pictures one after the other on a thread of the lowest priority: a picture of nine megapixels takes longer than
 /// a step, and the steps of other sessions must not wait for it. Bound: each connection waits for its picture before it reads the next.
 /// </summary>
-internal sealed partial class LargePictures : IDisposable
+public sealed partial class LargePictures : IDisposable
 {
     /// <summary>Pixels from which a picture is large.</summary>
     public const long Large = 1280 * 720 + 1;
@@ -38,6 +37,7 @@ internal sealed partial class LargePictures : IDisposable
         }) ? done.Task : Task.FromResult<VideoFrame?>(null);
     }
 
+    /// <summary>Ends the thread once it has decoded what waits.</summary>
     public void Dispose() => _waiting.Writer.TryComplete();
 
     private void Run()
