@@ -38,7 +38,7 @@ internal static class DecoderJail
 
     /// <summary>Why no decode process can be started on this machine, with what to do about it; null when it can.</summary>
     public static string? WhyNot() => !File.Exists(Path.Combine(Root, "dotnet"))
-        ? $"{Root} has no 'dotnet', by which decode processes are started. Install the runtime: apt-get install dotnet-runtime-10.0"
+        ? $"{Root} has no 'dotnet', by which decode processes are started. Install .NET 10: https://dotnet.microsoft.com/download"
         : !File.Exists(Program) ? $"{Program} is missing, which decode processes run. Install TrueLive as a whole." : null;
 
     /// <summary>How a decode process is started; its input and outputs are redirected.</summary>
