@@ -28,6 +28,9 @@ internal sealed partial class Recording
 
     public RecordingState State { get; }
 
+    /// <summary>Tells why nothing is written to it now, in words; null while it is, and when it has ended.</summary>
+    public Func<string?> Problem { get; set; } = () => null;
+
     /// <summary>Where its first file is; further ones are beside it.</summary>
     public string Video => Path.Combine(Folder, "recording.mp4");
 

@@ -46,6 +46,8 @@ internal sealed partial class SessionRecordings(
         // Asked for once a second and client: nothing that reads the disk.
         var written = run.Output;
         hosted.Recorded = () => new RecordedView(recording.State.Id, recording.State.Started, written.Bytes);
+        // Of this machine's folders the client learns nothing.
+        recording.Problem = () => written.Problem?.Replace(recording.Folder + '/', "", StringComparison.Ordinal);
         LogBegan(logger, id, recording.State.Id);
         run.Recording = recording;
         run.Ended = EndAsync(run, recording);

@@ -4,6 +4,7 @@ using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using TrueLive.Core.Models;
 using TrueLive.Core.Tiers;
+using TrueLive.Media.Tests.Files;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Tests.Http;
 using TrueLive.Server.Tests.Streams;
@@ -95,6 +96,28 @@ public sealed class RecordingApiTests(NumberedScene scene) : IClassFixture<Numbe
             == "Your recordings fill the 1000 MB that they may.");
         using var older = await server.Http.GetAsync($"/v1/recordings/{one["id"]}", Cancel);
         Assert.Equal(HttpStatusCode.NotFound, older.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_recording_that_breaks_off_says_why_until_it_goes_on()
+    {
+        await using var server = await StartAsync();
+        var begun = await BeginAsync(server);
+        Assert.Null(begun["problem"]);
+        var id = (string)begun["id"]!;
+        string? problem = null;
+        // One that was killed is begun anew after a while: it is killed until a look falls between.
+        await NativeClient.UntilAsync(async () =>
+        {
+            foreach (var writer in ChildProcesses.Of(id))
+                await ChildProcesses.SignalAsync(writer, "KILL");
+            problem = (string?)(await OfAsync(server, begun))["problem"];
+            return problem is not null;
+        });
+        Assert.Contains("Tried again after", problem!, StringComparison.Ordinal);
+        Assert.DoesNotContain(scene.Folder, problem!, StringComparison.Ordinal);
+        await NativeClient.UntilAsync(async () => (await OfAsync(server, begun))["problem"] is null);
+        Assert.True((bool)(await OfAsync(server, begun))["recording"]!);
     }
 
     private Task<RunningServer> StartAsync(Action<ServerOptions>? change = null) => RunningServer.StartAsync(
