@@ -90,15 +90,18 @@ internal sealed partial class SessionRecordings(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Look, time);
+        string? told = null;
         do
         {
             try
             {
                 await LimitAsync().ConfigureAwait(false);
+                told = null;
             }
             catch (Exception error) when (error is IOException or UnauthorizedAccessException)
             {
-                LogUnlimited(logger, error.Message);
+                if (told != error.Message)
+                    LogUnlimited(logger, told = error.Message);
             }
         }
         while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false));
