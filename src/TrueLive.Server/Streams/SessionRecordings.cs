@@ -95,7 +95,7 @@ internal sealed partial class SessionRecordings(
         {
             try
             {
-                await LimitAsync().ConfigureAwait(false);
+                Limit();
                 told = null;
             }
             catch (Exception error) when (error is IOException or UnauthorizedAccessException)
@@ -107,21 +107,26 @@ internal sealed partial class SessionRecordings(
         while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false));
     }
 
-    private async Task LimitAsync()
+    private void Limit()
     {
         var lacking = _runs.IsEmpty ? null : store.Lacking;
         foreach (var (session, run) in _runs)
         {
             if (lacking is not null)
-                await FinishAsync(session, $"There is no room to go on. {lacking}").ConfigureAwait(false);
+                Finish(session, $"There is no room to go on. {lacking}");
             else if (run.Recording is { } recording
                 && time.GetUtcNow() - recording.State.Started > TimeSpan.FromMinutes(options.RecordingMinutes))
-                await FinishAsync(session, $"It reached the {options.RecordingMinutes} minutes that a recording may have.")
-                    .ConfigureAwait(false);
+                Finish(session, $"It reached the {options.RecordingMinutes} minutes that a recording may have.");
         }
         foreach (var beyond in store.Expire())
-            await FinishAsync(beyond.State.Session, $"Your recordings fill the {options.RecordingDiskMb} MB that they may.")
-                .ConfigureAwait(false);
+            Finish(beyond.State.Session, $"Your recordings fill the {options.RecordingDiskMb} MB that they may.");
+    }
+
+    // The others do not wait for it: on a disk that hangs it may never end.
+    private void Finish(string session, string because)
+    {
+        if (_runs.TryGetValue(session, out var run) && run.Because is null)
+            _ = FinishAsync(session, because);
     }
 
     private async Task EndAsync(Run run, Recording recording)
