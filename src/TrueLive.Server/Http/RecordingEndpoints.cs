@@ -41,7 +41,7 @@ internal static class RecordingEndpoints
         recordings.MapGet("/{id}/{file}", Part).WithSummary("A file of a recording, with range requests, also while it grows")
             .ProducesProblem(404);
         recordings.MapDelete("/{id}", DeleteAsync).WithSummary("Delete a recording; one that runs stops first").Produces(204)
-            .ProducesProblem(404);
+            .ProducesProblem(404).ProducesProblem(409);
     }
 
     private static async Task<IResult> BeginAsync(
@@ -92,12 +92,19 @@ internal static class RecordingEndpoints
     }
 
     private static async Task<IResult> DeleteAsync(
-        string id, HttpRequest http, Gate gate, RecordingStore store, SessionRecordings recordings)
+        string id, HttpContext http, Gate gate, RecordingStore store, SessionRecordings recordings)
     {
-        if (store.Find(gate.OwnerOf(http), id) is not { } recording)
+        if (store.Find(gate.OwnerOf(http.Request), id) is not { } recording)
             return NoSuch();
-        await recordings.DeleteAsync(recording).ConfigureAwait(false);
-        return Results.NoContent();
+        try
+        {
+            await recordings.DeleteAsync(recording).ConfigureAwait(false);
+            return Results.NoContent();
+        }
+        catch (RequestRefusedException refused)
+        {
+            return Problems.From(http, refused);
+        }
     }
 
     private static RecordingView ViewOf(Recording recording, RecordingStore store, string owner, SignedLinks links)

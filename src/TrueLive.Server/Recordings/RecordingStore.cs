@@ -17,6 +17,9 @@ internal sealed partial class RecordingStore(ServerOptions options, TimeProvider
 
     private static readonly TimeSpan Quiet = TimeSpan.FromMinutes(2);
 
+    // One that is written grows with each key frame.
+    private static readonly TimeSpan Growing = TimeSpan.FromSeconds(20);
+
     private readonly string _root = Path.Combine(options.DataPath, "recordings");
     private readonly DataDisk _disk = new(Path.Combine(options.DataPath, "recordings"));
 
@@ -79,8 +82,13 @@ internal sealed partial class RecordingStore(ServerOptions options, TimeProvider
     public IReadOnlyList<Recording> List(string owner) => [.. All().Where(r => r.Owner == owner).Select(r => r.Recording)];
 
     /// <summary>Deletes one that does not run.</summary>
+    /// <exception cref="RequestRefusedException">Another process that shares the folder seems to write it (409).</exception>
     public void Delete(Recording recording)
     {
+        if (recording.WasLeft && recording.State.Ended + Growing >= time.GetUtcNow())
+            throw new RequestRefusedException(StatusCodes.Status409Conflict,
+                "Another server with the same data folder may be writing this recording. Stop it there. If none is, try again in " +
+                $"{Growing.TotalSeconds:0} seconds.");
         ClipFolders.Remove(recording.Folder);
         _known.TryRemove(recording.State.Id, out _);
     }

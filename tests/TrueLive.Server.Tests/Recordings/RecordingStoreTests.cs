@@ -101,6 +101,21 @@ public sealed class RecordingStoreTests : IDisposable
     }
 
     [Fact]
+    public void One_that_another_server_writes_cannot_be_deleted_until_it_has_not_grown_for_a_while()
+    {
+        var running = _store.Begin("ann", _session, null);
+        Fill(running, 1);
+        File.SetLastWriteTimeUtc(running.Video, _time.GetUtcNow().UtcDateTime);
+        var (other, id) = (StoreOf(), running.State.Id);
+        _time.Advance(TimeSpan.FromSeconds(19));
+        Assert.Equal(409, Assert.Throws<RequestRefusedException>(() => other.Delete(other.Find("ann", id)!)).Status);
+        Assert.Equal([id], Ids("ann"));
+        _time.Advance(TimeSpan.FromSeconds(2));
+        other.Delete(other.Find("ann", id)!);
+        Assert.False(Directory.Exists(running.Folder));
+    }
+
+    [Fact]
     public void A_folder_that_cannot_be_read_is_told_of_once_and_stops_nothing_for_the_others()
     {
         var (unowned, undescribed, damaged) = (Ended("ann", 1), Ended("ann", 1), Ended("ann", 1));
