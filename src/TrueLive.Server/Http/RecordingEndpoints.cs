@@ -13,12 +13,12 @@ internal sealed record RecordingPartView(string Url, long Bytes);
 
 /// <summary>
 /// A recording of a live session. <c>ended</c> is missing while it runs; at <c>expires</c> it is deleted, and before that when its key's
-/// recordings fill their disk.
+/// recordings fill their disk. <c>problem</c> says why nothing is written to one that runs, and is null while all is well.
 /// </summary>
 internal sealed record RecordingView(
     string Id, string Session, bool Recording, DateTimeOffset Started, DateTimeOffset? Ended, string? EndedBecause, DateTimeOffset Expires,
     long Bytes, string Model, string Size, string Tier, string TierMeans, string? DigitalSourceType,
-    IReadOnlyList<RecordingPartView> Parts);
+    IReadOnlyList<RecordingPartView> Parts, string? Problem = null);
 
 /// <summary>Your recordings, newest first, and what is kept of them: the oldest are deleted beyond <c>disk_mb</c>.</summary>
 internal sealed record RecordingListView(IReadOnlyList<RecordingView> Recordings, long Bytes, int DiskMb, int KeepHours, int LimitMinutes);
@@ -41,7 +41,7 @@ internal static class RecordingEndpoints
         recordings.MapGet("/{id}/{file}", Part).WithSummary("A file of a recording, with range requests, also while it grows")
             .ProducesProblem(404);
         recordings.MapDelete("/{id}", DeleteAsync).WithSummary("Delete a recording; one that runs stops first").Produces(204)
-            .ProducesProblem(404);
+            .ProducesProblem(404).ProducesProblem(409);
     }
 
     private static async Task<IResult> BeginAsync(
@@ -92,12 +92,19 @@ internal static class RecordingEndpoints
     }
 
     private static async Task<IResult> DeleteAsync(
-        string id, HttpRequest http, Gate gate, RecordingStore store, SessionRecordings recordings)
+        string id, HttpContext http, Gate gate, RecordingStore store, SessionRecordings recordings)
     {
-        if (store.Find(gate.OwnerOf(http), id) is not { } recording)
+        if (store.Find(gate.OwnerOf(http.Request), id) is not { } recording)
             return NoSuch();
-        await recordings.DeleteAsync(recording).ConfigureAwait(false);
-        return Results.NoContent();
+        try
+        {
+            await recordings.DeleteAsync(recording).ConfigureAwait(false);
+            return Results.NoContent();
+        }
+        catch (RequestRefusedException refused)
+        {
+            return Problems.From(http, refused);
+        }
     }
 
     private static RecordingView ViewOf(Recording recording, RecordingStore store, string owner, SignedLinks links)
@@ -107,7 +114,7 @@ internal static class RecordingEndpoints
             [.. recording.Parts.Select(p => new RecordingPartView(links.Sign($"/v1/recordings/{s.Id}/{p.Name}", owner), p.Length))];
         return new RecordingView(
             s.Id, s.Session, s.Ended is null, s.Started, s.Ended, s.EndedBecause, store.ExpiryOf(recording), parts.Sum(p => p.Bytes),
-            s.Model, s.Size, TierWords.Name(Tier.Live), TierWords.Means(Tier.Live), s.SourceType, parts);
+            s.Model, s.Size, TierWords.Name(Tier.Live), TierWords.Means(Tier.Live), s.SourceType, parts, recording.Problem());
     }
 
     private static IResult NoSuch() => Problems.Of(StatusCodes.Status404NotFound, "There is no such recording. It may have expired.");

@@ -21,6 +21,8 @@ internal sealed partial class Recording
 {
     private const string Description = "recording.json";
 
+    private static readonly EnumerationOptions Readable = new() { IgnoreInaccessible = true };
+
     public Recording(string folder, RecordingState state) => (Folder, State) = (folder, state);
 
     /// <summary>Folder of the recording.</summary>
@@ -28,24 +30,31 @@ internal sealed partial class Recording
 
     public RecordingState State { get; }
 
+    /// <summary>Tells why nothing is written to it now, in words; null while it is, and when it has ended.</summary>
+    public Func<string?> Problem { get; set; } = () => null;
+
     /// <summary>Where its first file is; further ones are beside it.</summary>
     public string Video => Path.Combine(Folder, "recording.mp4");
 
-    /// <summary>Its files in order.</summary>
+    /// <summary>Its files in order; none where the folder may not be read.</summary>
     public IReadOnlyList<FileInfo> Parts => !Directory.Exists(Folder) ? []
-        : [.. new DirectoryInfo(Folder).EnumerateFiles("*.mp4").Where(f => NumberOf(f.Name) > 0).OrderBy(f => NumberOf(f.Name))];
+        : [.. new DirectoryInfo(Folder).EnumerateFiles("*.mp4", Readable).Where(f => NumberOf(f.Name) > 0).OrderBy(f => NumberOf(f.Name))];
 
     public long Bytes => Parts.Sum(p => p.Length);
 
-    /// <summary>Opens a folder; null when there is none, or its description is damaged.</summary>
+    /// <summary>Opens a folder; null when it has no description.</summary>
+    /// <exception cref="JsonException">Its description is damaged.</exception>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be read.</exception>
     public static Recording? Open(string folder)
     {
         try
         {
-            return JsonSerializer.Deserialize(File.ReadAllBytes(Path.Combine(folder, Description)), RecordingJson.Default.RecordingState)
-                is { } state ? new Recording(folder, state) : null;
+            return new Recording(folder, JsonSerializer.Deserialize(
+                File.ReadAllBytes(Path.Combine(folder, Description)), RecordingJson.Default.RecordingState)
+                ?? throw new JsonException("The description is empty."));
         }
-        catch (Exception error) when (error is IOException or JsonException or UnauthorizedAccessException)
+        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
         {
             return null;
         }

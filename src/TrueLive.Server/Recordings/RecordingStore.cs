@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Text.Json;
 using TrueLive.Core.Sessions;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Resources;
@@ -6,20 +7,27 @@ using TrueLive.Server.Resources;
 namespace TrueLive.Server.Recordings;
 
 /// <summary>
-/// The recordings on disk: a folder each, with its owner. The disk is the only record of those that do not run. Thread-safe.
+/// The recordings on disk: a folder each, with its owner. The disk is the only record of those that do not run. A folder that cannot be
+/// read or deleted is left out, and stops nothing for the others. Thread-safe.
 /// </summary>
-internal sealed class RecordingStore(ServerOptions options, TimeProvider time)
+internal sealed partial class RecordingStore(ServerOptions options, TimeProvider time, ILogger<RecordingStore> logger)
 {
     /// <summary>Recordings of one key.</summary>
     public const int MaxOfKey = 500;
 
     private static readonly TimeSpan Quiet = TimeSpan.FromMinutes(2);
 
+    // One that is written grows with each key frame.
+    private static readonly TimeSpan Growing = TimeSpan.FromSeconds(20);
+
     private readonly string _root = Path.Combine(options.DataPath, "recordings");
     private readonly DataDisk _disk = new(Path.Combine(options.DataPath, "recordings"));
 
     // Those that run, and those whose end is not on the disk yet.
     private readonly ConcurrentDictionary<string, Recording> _known = new();
+
+    // Folders that the log has told of.
+    private readonly ConcurrentDictionary<string, bool> _told = new();
 
     /// <summary>What has run out on the disk, in words; null for nothing.</summary>
     public string? Lacking => _disk.Look()?.Words;
@@ -65,17 +73,22 @@ internal sealed class RecordingStore(ServerOptions options, TimeProvider time)
 
     /// <summary>The recording with this id if it belongs to this key, else null.</summary>
     public Recording? Find(string owner, string? id) =>
-        ClipFolders.IsId(id) && ClipFolders.OwnerOf(Path.Combine(_root, id!)) == owner ? Open(id!) : null;
+        OwnerOf(id) == owner ? Try(Path.Combine(_root, id!), Open) : null;
 
     /// <summary>Whose it is; null when there is none.</summary>
-    public string? OwnerOf(string? id) => ClipFolders.IsId(id) ? ClipFolders.OwnerOf(Path.Combine(_root, id!)) : null;
+    public string? OwnerOf(string? id) => ClipFolders.IsId(id) ? Try(Path.Combine(_root, id!), ClipFolders.OwnerOf) : null;
 
     /// <summary>All recordings of a key, newest first.</summary>
     public IReadOnlyList<Recording> List(string owner) => [.. All().Where(r => r.Owner == owner).Select(r => r.Recording)];
 
     /// <summary>Deletes one that does not run.</summary>
+    /// <exception cref="RequestRefusedException">Another process that shares the folder seems to write it (409).</exception>
     public void Delete(Recording recording)
     {
+        if (recording.WasLeft && recording.State.Ended + Growing >= time.GetUtcNow())
+            throw new RequestRefusedException(StatusCodes.Status409Conflict,
+                "Another server with the same data folder may be writing this recording. Stop it there. If none is, try again in " +
+                $"{Growing.TotalSeconds:0} seconds.");
         ClipFolders.Remove(recording.Folder);
         _known.TryRemove(recording.State.Id, out _);
     }
@@ -96,27 +109,40 @@ internal sealed class RecordingStore(ServerOptions options, TimeProvider time)
             // has just filled the disk by itself stays until there is another.
             foreach (var (place, recording) in owned.Select(r => r.Recording).OrderBy(r => r.State.Ended is not null).Index())
             {
-                left -= ClipFolders.BytesIn(recording.Folder);
+                left -= Try(recording.Folder, ClipFolders.BytesIn);
                 if (recording.State.Ended is null)
                 {
                     if (left < 0)
                         beyond.Add(recording);
                 }
                 else if ((left < 0 && place > 0) || place >= MaxOfKey || ExpiryOf(recording) < time.GetUtcNow())
-                    Discard(recording);
+                    Try(recording.Folder, _ => Discard(recording));
             }
         }
-        foreach (var folder in Folders().Where(f => Open(Path.GetFileName(f)) is null
-            && Directory.GetLastWriteTimeUtc(f) + TimeSpan.FromHours(options.RecordingKeepHours) < time.GetUtcNow()))
-            ClipFolders.Remove(folder);
+        foreach (var folder in Folders())
+            Try(folder, DiscardDamaged);
+        foreach (var gone in _told.Keys.Where(f => !Directory.Exists(f)))
+            _told.TryRemove(gone, out _);
         return beyond;
     }
 
     // Another process that shares the folder may be writing it still.
-    private void Discard(Recording recording)
+    private bool Discard(Recording recording)
     {
-        if (!recording.WasLeft || recording.State.Ended + Quiet < time.GetUtcNow())
-            Delete(recording);
+        if (recording.WasLeft && recording.State.Ended + Quiet >= time.GetUtcNow())
+            return false;
+        Delete(recording);
+        return true;
+    }
+
+    // One that may only not be read stays, for it may be anybody's.
+    private bool DiscardDamaged(string folder)
+    {
+        if (Open(folder) is not null
+            || Directory.GetLastWriteTimeUtc(folder) + TimeSpan.FromHours(options.RecordingKeepHours) >= time.GetUtcNow())
+            return false;
+        ClipFolders.Remove(folder);
+        return true;
     }
 
     // On a full disk it is kept in memory until there is room.
@@ -142,9 +168,45 @@ internal sealed class RecordingStore(ServerOptions options, TimeProvider time)
         : Directory.EnumerateDirectories(_root).Where(d => ClipFolders.IsId(Path.GetFileName(d)));
 
     private List<(string Owner, Recording Recording)> All() =>
-        [.. Folders().Select(d => (ClipFolders.OwnerOf(d) ?? "", Open(Path.GetFileName(d))))
-            .Where(r => r.Item2 is not null).OrderByDescending(r => r.Item2!.State.Started).Select(r => (r.Item1, r.Item2!))];
+        [.. Folders().Select(f => Try(f, f => (ClipFolders.OwnerOf(f) ?? "", Open(f)))).Where(r => r.Item2 is not null)
+            .OrderByDescending(r => r.Item2!.State.Started).Select(r => (r.Item1, r.Item2!))];
 
-    private Recording? Open(string id) => _known.TryGetValue(id, out var known) ? known
-        : Recording.Open(Path.Combine(_root, id)) is not { } found ? null : found.State.Ended is null ? found.Left() : found;
+    // Null where the description is missing or damaged.
+    private Recording? Open(string folder)
+    {
+        try
+        {
+            return _known.TryGetValue(Path.GetFileName(folder), out var known) ? known
+                : Recording.Open(folder) is not { } found ? null : found.State.Ended is null ? found.Left() : found;
+        }
+        catch (JsonException damaged)
+        {
+            Tell(folder, damaged);
+            return null;
+        }
+    }
+
+    private T? Try<T>(string folder, Func<string, T> act)
+    {
+        try
+        {
+            return act(folder);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            Tell(folder, error);
+            return default;
+        }
+    }
+
+    private void Tell(string folder, Exception error)
+    {
+        if (_told.TryAdd(folder, true))
+            LogLeftOut(logger, Path.GetFileName(folder), error.Message);
+    }
+
+    [LoggerMessage(
+        EventId = 2108, EventName = "recording_left_out", Level = LogLevel.Warning,
+        Message = "Recording {Recording} is left out, since its folder cannot be read or deleted: {Why}")]
+    private static partial void LogLeftOut(ILogger logger, string recording, string why);
 }

@@ -46,6 +46,8 @@ internal sealed partial class SessionRecordings(
         // Asked for once a second and client: nothing that reads the disk.
         var written = run.Output;
         hosted.Recorded = () => new RecordedView(recording.State.Id, recording.State.Started, written.Bytes);
+        // Of this machine's folders the client learns nothing.
+        recording.Problem = () => written.Problem?.Replace(recording.Folder + '/', "", StringComparison.Ordinal);
         LogBegan(logger, id, recording.State.Id);
         run.Recording = recording;
         run.Ended = EndAsync(run, recording);
@@ -88,35 +90,43 @@ internal sealed partial class SessionRecordings(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Look, time);
+        string? told = null;
         do
         {
             try
             {
-                await LimitAsync().ConfigureAwait(false);
+                Limit();
+                told = null;
             }
             catch (Exception error) when (error is IOException or UnauthorizedAccessException)
             {
-                LogUnlimited(logger, error.Message);
+                if (told != error.Message)
+                    LogUnlimited(logger, told = error.Message);
             }
         }
         while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false));
     }
 
-    private async Task LimitAsync()
+    private void Limit()
     {
         var lacking = _runs.IsEmpty ? null : store.Lacking;
         foreach (var (session, run) in _runs)
         {
             if (lacking is not null)
-                await FinishAsync(session, $"There is no room to go on. {lacking}").ConfigureAwait(false);
+                Finish(session, $"There is no room to go on. {lacking}");
             else if (run.Recording is { } recording
                 && time.GetUtcNow() - recording.State.Started > TimeSpan.FromMinutes(options.RecordingMinutes))
-                await FinishAsync(session, $"It reached the {options.RecordingMinutes} minutes that a recording may have.")
-                    .ConfigureAwait(false);
+                Finish(session, $"It reached the {options.RecordingMinutes} minutes that a recording may have.");
         }
         foreach (var beyond in store.Expire())
-            await FinishAsync(beyond.State.Session, $"Your recordings fill the {options.RecordingDiskMb} MB that they may.")
-                .ConfigureAwait(false);
+            Finish(beyond.State.Session, $"Your recordings fill the {options.RecordingDiskMb} MB that they may.");
+    }
+
+    // The others do not wait for it: on a disk that hangs it may never end.
+    private void Finish(string session, string because)
+    {
+        if (_runs.TryGetValue(session, out var run) && run.Because is null)
+            _ = FinishAsync(session, because);
     }
 
     private async Task EndAsync(Run run, Recording recording)

@@ -83,9 +83,9 @@ class Recordings {
     // New rows go to the top: the newest, which comes first, last.
     for (const recording of [...recordings].reverse()) {
       const row = this.#rows.get(recording.id) ?? this.#row(recording);
-      const { started, ended, ended_because: because, expires } = recording;
+      const { started, ended, ended_because: because, expires, problem } = recording;
       const length = clock((new Date(ended ?? Date.now()) - new Date(started)) / 1000);
-      const words = `${when(started)}, ${length}, ${size(recording.bytes)}. ${ended ? `${because} Kept until ${when(expires)}.` : 'Recording now.'}`;
+      const words = `${when(started)}, ${length}, ${size(recording.bytes)}. ${ended ? `${because} Kept until ${when(expires)}.` : problem ? `Nothing is written now: ${problem}` : 'Recording now.'}`;
       if (row.firstChild.textContent !== words) row.firstChild.textContent = words;
       row.dataset.recording = recording.recording;
       row.parts = recording.parts;

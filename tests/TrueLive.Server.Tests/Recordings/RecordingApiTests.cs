@@ -2,8 +2,11 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using TrueLive.Core.Models;
 using TrueLive.Core.Tiers;
+using TrueLive.Media.Tests.Files;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Tests.Http;
 using TrueLive.Server.Tests.Streams;
@@ -87,14 +90,61 @@ public sealed class RecordingApiTests(NumberedScene scene) : IClassFixture<Numbe
         await NativeClient.UntilAsync(async () => (string?)(await OfAsync(server, one))["ended_because"] == "The session ended.");
         using var deleted = await server.Http.DeleteAsync($"/v1/recordings/{two["id"]}", Cancel);
         Assert.Equal(HttpStatusCode.NoContent, deleted.StatusCode);
-        // More than the key may fill, and nothing on the disk.
-        var folder = Path.Combine(scene.Folder, "data", "recordings", (string)three["id"]!);
-        await using (var large = File.Create(Path.Combine(folder, "recording-9.mp4")))
-            large.SetLength(1001L << 20);
+        Overfill(three);
         await NativeClient.UntilAsync(async () => (string?)(await OfAsync(server, three))["ended_because"]
             == "Your recordings fill the 1000 MB that they may.");
         using var older = await server.Http.GetAsync($"/v1/recordings/{one["id"]}", Cancel);
         Assert.Equal(HttpStatusCode.NotFound, older.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_recording_that_breaks_off_says_why_until_it_goes_on()
+    {
+        await using var server = await StartAsync();
+        var begun = await BeginAsync(server);
+        Assert.Null(begun["problem"]);
+        var id = (string)begun["id"]!;
+        string? problem = null;
+        // One that was killed is begun anew after a while: it is killed until a look falls between.
+        await NativeClient.UntilAsync(async () =>
+        {
+            foreach (var writer in ChildProcesses.Of(id))
+                await ChildProcesses.SignalAsync(writer, "KILL");
+            problem = (string?)(await OfAsync(server, begun))["problem"];
+            return problem is not null;
+        });
+        Assert.Contains("Tried again after", problem!, StringComparison.Ordinal);
+        Assert.DoesNotContain(scene.Folder, problem!, StringComparison.Ordinal);
+        await NativeClient.UntilAsync(async () => (await OfAsync(server, begun))["problem"] is null);
+        Assert.True((bool)(await OfAsync(server, begun))["recording"]!);
+    }
+
+    [Fact]
+    public async Task A_recording_whose_end_hangs_keeps_no_other_from_ending_at_its_limit()
+    {
+        await using var server = await StartAsync(o => (o.ApiKeys, o.RecordingDiskMb, o.LogLevel) = ([Key, Other], 1000, "Information"));
+        using var hung = new FirstEndHangs();
+        server.Services.GetRequiredService<ILoggerFactory>().AddProvider(hung);
+        foreach (var key in new[] { Key, Other })
+        {
+            As(server, key);
+            Overfill(await BeginAsync(server));
+        }
+        foreach (var key in new[] { Key, Other })
+        {
+            As(server, key);
+            await NativeClient.UntilAsync(async () =>
+                (string?)(await server.Http.GetFromJsonAsync<JsonNode>("/v1/recordings", Cancel))!["recordings"]![0]!["ended_because"]
+                == "Your recordings fill the 1000 MB that they may.");
+        }
+    }
+
+    // More than the key may fill, and nothing on the disk.
+    private void Overfill(JsonNode recording)
+    {
+        var folder = Path.Combine(scene.Folder, "data", "recordings", (string)recording["id"]!);
+        using var large = File.Create(Path.Combine(folder, "recording-9.mp4"));
+        large.SetLength(1001L << 20);
     }
 
     private Task<RunningServer> StartAsync(Action<ServerOptions>? change = null) => RunningServer.StartAsync(
@@ -129,5 +179,27 @@ public sealed class RecordingApiTests(NumberedScene scene) : IClassFixture<Numbe
             Assert.True(answer.StatusCode == expected, content);
             return JsonNode.Parse(content)!;
         }
+    }
+
+    private sealed class FirstEndHangs : ILoggerProvider, ILogger
+    {
+        private readonly TaskCompletionSource _over = new();
+        private int _ends;
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (eventId.Name == "recording_ended" && Interlocked.Increment(ref _ends) == 1)
+                _over.Task.Wait();
+        }
+
+        public void Dispose() => _over.TrySetResult();
     }
 }

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
@@ -13,6 +14,7 @@ public sealed class RecordingStoreTests : IDisposable
     private const int Megabyte = 1_000_000;
     private readonly FakeTimeProvider _time = new(TimeProvider.System.GetUtcNow());
     private readonly ServerOptions _options;
+    private readonly Told _log = new();
     private readonly RecordingStore _store;
     private readonly LiveSession _session;
 
@@ -24,7 +26,7 @@ public sealed class RecordingStoreTests : IDisposable
             RecordingDiskMb = 3,
             RecordingKeepHours = 2,
         };
-        _store = new RecordingStore(_options, _time);
+        _store = StoreOf();
         var settings = new SessionSettings(new PassthroughModel(), 320, 176, Prompt.None, 0, 0, Paused: false);
         _session = new LiveSession("session", settings, new LiveSessionOptions(), _time);
     }
@@ -72,7 +74,7 @@ public sealed class RecordingStoreTests : IDisposable
         foreach (var part in new[] { "recording-10.mp4", "recording.mp4", "recording-2.mp4", "recording-0.mp4", "other.mp4" })
             File.WriteAllText(Path.Combine(left.Folder, part), part);
         File.WriteAllText(Path.Combine(_options.DataFolder, "outside.mp4"), "");
-        var after = Assert.Single(new RecordingStore(_options, _time).List("ann"));
+        var after = Assert.Single(StoreOf().List("ann"));
         Assert.Equal("The server stopped while it was recorded.", after.State.EndedBecause);
         Assert.Equal(["recording.mp4", "recording-2.mp4", "recording-10.mp4"], after.Parts.Select(p => p.Name));
         Assert.All(["../../outside.mp4", "other.mp4", "recording-0.mp4", "recording.json", "owner", "recording-99999.mp4"],
@@ -99,6 +101,50 @@ public sealed class RecordingStoreTests : IDisposable
     }
 
     [Fact]
+    public void One_that_another_server_writes_cannot_be_deleted_until_it_has_not_grown_for_a_while()
+    {
+        var running = _store.Begin("ann", _session, null);
+        Fill(running, 1);
+        File.SetLastWriteTimeUtc(running.Video, _time.GetUtcNow().UtcDateTime);
+        var (other, id) = (StoreOf(), running.State.Id);
+        _time.Advance(TimeSpan.FromSeconds(19));
+        Assert.Equal(409, Assert.Throws<RequestRefusedException>(() => other.Delete(other.Find("ann", id)!)).Status);
+        Assert.Equal([id], Ids("ann"));
+        _time.Advance(TimeSpan.FromSeconds(2));
+        other.Delete(other.Find("ann", id)!);
+        Assert.False(Directory.Exists(running.Folder));
+    }
+
+    [Fact]
+    public void A_folder_that_cannot_be_read_is_told_of_once_and_stops_nothing_for_the_others()
+    {
+        var (unowned, undescribed, damaged) = (Ended("ann", 1), Ended("ann", 1), Ended("ann", 1));
+        var old = Ended("ann", 1);
+        var root = Path.Combine(_options.DataFolder, "recordings");
+        // Reading a folder as a file is refused to everybody, root included.
+        InPlaceOf(Path.Combine(root, unowned, "owner"));
+        InPlaceOf(Path.Combine(root, undescribed, "recording.json"));
+        File.WriteAllText(Path.Combine(root, damaged, "recording.json"), "{");
+        var file = Guid.NewGuid().ToString("n");
+        File.WriteAllText(Path.Combine(root, file), "");
+        _time.Advance(TimeSpan.FromHours(1.9));
+        var kept = Ended("ann", 1);
+        Assert.Equal([kept, old], Ids("ann"));
+        Assert.All([unowned, undescribed, damaged, file], id => Assert.Null(_store.Find("ann", id)));
+        _time.Advance(TimeSpan.FromHours(1));
+        Assert.Empty(_store.Expire());
+        Assert.Equal([kept], Ids("ann"));
+        Assert.Equal(3, _log.Lines.Count);
+        Assert.All([unowned, undescribed, damaged], id => Assert.Single(_log.Lines, l => l.Contains(id, StringComparison.Ordinal)));
+
+        static void InPlaceOf(string file)
+        {
+            File.Delete(file);
+            Directory.CreateDirectory(file);
+        }
+    }
+
+    [Fact]
     public void An_end_that_the_disk_does_not_take_is_known_all_the_same_and_written_when_it_does()
     {
         var recording = _store.Begin("ann", _session, null);
@@ -110,7 +156,7 @@ public sealed class RecordingStoreTests : IDisposable
         Assert.Equal("The disk is full.", _store.Find("ann", recording.State.Id)!.State.EndedBecause);
         Directory.Delete(description, recursive: true);
         _store.Expire();
-        Assert.Equal("The disk is full.", new RecordingStore(_options, _time).Find("ann", recording.State.Id)!.State.EndedBecause);
+        Assert.Equal("The disk is full.", StoreOf().Find("ann", recording.State.Id)!.State.EndedBecause);
     }
 
     [Fact]
@@ -126,6 +172,8 @@ public sealed class RecordingStoreTests : IDisposable
         Directory.Delete(_options.DataFolder, recursive: true);
     }
 
+    private RecordingStore StoreOf() => new(_options, _time, _log);
+
     private string Ended(string owner, int bytes)
     {
         _time.Advance(TimeSpan.FromMinutes(1));
@@ -138,4 +186,18 @@ public sealed class RecordingStoreTests : IDisposable
     private static void Fill(Recording recording, int bytes) => File.WriteAllBytes(recording.Video, new byte[bytes]);
 
     private string[] Ids(string owner) => [.. _store.List(owner).Select(r => r.State.Id)];
+
+    private sealed class Told : ILogger<RecordingStore>
+    {
+        public List<string> Lines { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Lines.Add(formatter(state, exception));
+    }
 }
