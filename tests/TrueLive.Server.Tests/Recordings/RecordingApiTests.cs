@@ -20,6 +20,9 @@ public sealed class RecordingApiTests(NumberedScene scene) : IClassFixture<Numbe
     private const string Key = "0123456789abcdef";
     private const string Other = "fedcba9876543210";
 
+    // One for each test: what a key recorded stays in it.
+    private readonly string _data = Path.Combine(scene.Folder, Path.GetRandomFileName());
+
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
@@ -142,7 +145,7 @@ public sealed class RecordingApiTests(NumberedScene scene) : IClassFixture<Numbe
     // More than the key may fill, and nothing on the disk.
     private void Overfill(JsonNode recording)
     {
-        var folder = Path.Combine(scene.Folder, "data", "recordings", (string)recording["id"]!);
+        var folder = Path.Combine(_data, "recordings", (string)recording["id"]!);
         using var large = File.Create(Path.Combine(folder, "recording-9.mp4"));
         large.SetLength(1001L << 20);
     }
@@ -150,7 +153,7 @@ public sealed class RecordingApiTests(NumberedScene scene) : IClassFixture<Numbe
     private Task<RunningServer> StartAsync(Action<ServerOptions>? change = null) => RunningServer.StartAsync(
         o =>
         {
-            (o.DataFolder, o.StreamFolder) = (Path.Combine(scene.Folder, "data"), scene.Folder);
+            (o.DataFolder, o.StreamFolder) = (_data, scene.Folder);
             // That of the client's pictures: the model does not scale.
             (o.Size, o.MaxSessions) = ("320x192", 8);
             change?.Invoke(o);
