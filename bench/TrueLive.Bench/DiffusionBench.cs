@@ -103,7 +103,8 @@ internal static class DiffusionBench
         return new Result(times, model.Info.Chunk.Lag, all - repeated, repeated);
     }
 
-    private static void Copy(string from, string to, string spec)
+    /// <summary>Copies a model's folder, with another way to denoise.</summary>
+    public static void Copy(string from, string to, string spec)
     {
         foreach (var file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
         {

@@ -140,16 +140,7 @@ internal static class GpuBench
     private static string Folder(string from, string spec)
     {
         var to = Directory.CreateTempSubdirectory("truelive-bench").FullName;
-        foreach (var file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
-        {
-            var target = Path.Combine(to, Path.GetRelativePath(from, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-            File.Copy(file, target);
-        }
-        var path = Path.Combine(to, "manifest.json");
-        var manifest = JsonNode.Parse(File.ReadAllText(path))!;
-        manifest["diffusion"] = JsonNode.Parse(spec);
-        File.WriteAllText(path, manifest.ToJsonString());
+        DiffusionBench.Copy(from, to, spec);
         return to;
     }
 

@@ -30,12 +30,9 @@ internal sealed class JpegClient : IAsyncDisposable
     /// <summary>The next message of a type; pictures and other messages before it are skipped.</summary>
     public async Task<JsonNode> MessageAsync(string type)
     {
-        while (true)
-        {
-            var (kind, bytes) = await ReceiveAsync();
-            if (kind == WebSocketMessageType.Text && JsonNode.Parse(bytes)! is var message && (string?)message["type"] == type)
-                return message;
-        }
+        JsonNode? message = null;
+        await UntilAsync($"a message {type}", null, (kind, bytes) => (message = Message(kind, bytes, type)) is not null);
+        return message!;
     }
 
     /// <summary>Sends one message of the control protocol.</summary>
@@ -66,62 +63,29 @@ internal sealed class JpegClient : IAsyncDisposable
     }
 
     /// <summary>The next picture's trace and the number painted into it.</summary>
-    public async Task<(JsonNode Trace, int Number)> PictureAsync()
-    {
-        while (true)
-        {
-            var (kind, bytes) = await ReceiveAsync();
-            if (kind != WebSocketMessageType.Binary)
-                continue;
-            return Read(bytes);
-        }
-    }
+    public async Task<(JsonNode Trace, int Number)> PictureAsync() => Read(await NextPictureAsync(null));
 
     /// <summary>
     /// Sends a picture, and another after each message, until one comes back, since pictures sent while a model warms up are dropped.
     /// </summary>
-    public async Task<(JsonNode Trace, int Number)> SendUntilPictureAsync()
-    {
-        while (true)
-        {
-            await SendPictureAsync();
-            if (await ReceiveAsync() is (WebSocketMessageType.Binary, var bytes))
-                return Read(bytes);
-        }
-    }
+    public async Task<(JsonNode Trace, int Number)> SendUntilPictureAsync() => Read(await NextPictureAsync(SendPictureAsync));
 
     /// <summary>Sends the same bytes, again after each message, until a picture comes back; gives its JPEG.</summary>
     public async Task<byte[]> SendUntilPictureAsync(byte[] picture)
     {
-        while (true)
-        {
-            await SendAsync(picture);
-            if (await ReceiveAsync() is (WebSocketMessageType.Binary, var bytes))
-                return bytes[(8 + (int)BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(4)))..];
-        }
+        var bytes = await NextPictureAsync(() => SendAsync(picture));
+        return bytes[(8 + (int)BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(4)))..];
     }
 
     /// <summary>Sends the same bytes, again after each message, until a picture comes back; gives its trace.</summary>
-    public async Task<JsonNode> SendUntilTraceAsync(byte[] picture)
-    {
-        while (true)
-        {
-            await SendAsync(picture);
-            if (await ReceiveAsync() is (WebSocketMessageType.Binary, var bytes))
-                return Read(bytes).Trace;
-        }
-    }
+    public async Task<JsonNode> SendUntilTraceAsync(byte[] picture) => Read(await NextPictureAsync(() => SendAsync(picture))).Trace;
 
     /// <summary>Sends a picture, and another after each message, until a message of a type comes.</summary>
     public async Task<JsonNode> SendUntilAsync(string type)
     {
-        while (true)
-        {
-            await SendPictureAsync();
-            if (await ReceiveAsync() is (WebSocketMessageType.Text, var bytes) && JsonNode.Parse(bytes)! is var message
-                && (string?)message["type"] == type)
-                return message;
-        }
+        JsonNode? message = null;
+        await UntilAsync($"a message {type}", SendPictureAsync, (kind, bytes) => (message = Message(kind, bytes, type)) is not null);
+        return message!;
     }
 
     /// <summary>Sends pictures at a pace, as a camera does, and reads beside that until a message comes that fits.</summary>
@@ -161,6 +125,46 @@ internal sealed class JpegClient : IAsyncDisposable
         }
     }
 
+    private async Task<byte[]> NextPictureAsync(Func<Task>? send)
+    {
+        byte[] picture = [];
+        await UntilAsync("a picture", send, (kind, bytes) =>
+        {
+            picture = bytes;
+            return kind == WebSocketMessageType.Binary;
+        });
+        return picture;
+    }
+
+    // One limit for all that comes meanwhile: a server that goes on reporting may still never say what is waited for.
+    private async Task UntilAsync(string what, Func<Task>? send, Func<WebSocketMessageType, byte[], bool> fits)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        limit.CancelAfter(TimeSpan.FromMinutes(5));
+        var others = new Queue<string>();
+        try
+        {
+            while (true)
+            {
+                if (send is not null)
+                    await send();
+                var (kind, bytes) = await ReceiveAsync(limit.Token);
+                if (fits(kind, bytes))
+                    return;
+                others.Enqueue(kind == WebSocketMessageType.Text ? Encoding.UTF8.GetString(bytes) : "a picture");
+                if (others.Count > 10)
+                    others.Dequeue();
+            }
+        }
+        catch (OperationCanceledException) when (!Cancel.IsCancellationRequested)
+        {
+            Assert.Fail($"No {what[2..]} came in five minutes. The last that came: {string.Join("; ", others)}");
+        }
+    }
+
+    private static JsonNode? Message(WebSocketMessageType kind, byte[] bytes, string type) =>
+        kind == WebSocketMessageType.Text && JsonNode.Parse(bytes) is { } message && (string?)message["type"] == type ? message : null;
+
     private (JsonNode Trace, int Number) Read(byte[] bytes)
     {
         var length = (int)BinaryPrimitives.ReadUInt32BigEndian(bytes.AsSpan(4));
@@ -186,13 +190,13 @@ internal sealed class JpegClient : IAsyncDisposable
         Assert.Equal(0, _pool.Rented);
     }
 
-    private async Task<(WebSocketMessageType Kind, byte[] Bytes)> ReceiveAsync()
+    private async Task<(WebSocketMessageType Kind, byte[] Bytes)> ReceiveAsync(CancellationToken limit)
     {
         using var whole = new MemoryStream();
         var part = new byte[64 * 1024];
         while (true)
         {
-            var result = await _socket.ReceiveAsync(part, Cancel).WaitAsync(TimeSpan.FromMinutes(5), Cancel);
+            var result = await _socket.ReceiveAsync(part, limit);
             Assert.NotEqual(WebSocketMessageType.Close, result.MessageType);
             whole.Write(part, 0, result.Count);
             if (!result.EndOfMessage)

@@ -51,10 +51,10 @@ public sealed partial class LiveSession
 
     /// <summary>
     /// Changes the prompt, and values of the model's parameters, from the next step on. <paramref name="commandId"/> returns in
-    /// <see cref="Applied"/> with the first frame
-    /// made under this or a later prompt.
+    /// <see cref="Applied"/> with the first frame made under this or a later prompt. Where the command is taken,
+    /// <paramref name="accepted"/> is called with the settings it led to, before <see cref="Applied"/> is raised for it; it must be quick.
     /// </summary>
-    public CommandReceipt Update(string commandId, PromptChange change)
+    public CommandReceipt Update(string commandId, PromptChange change, Action<SessionSettings>? accepted = null)
     {
         if (change.Text?.Length > Prompt.MaxLength)
             return Reject($"The prompt is longer than {Prompt.MaxLength} characters.");
@@ -84,29 +84,37 @@ public sealed partial class LiveSession
                     Values = values,
                 },
             };
-        });
+        }, accepted);
     }
 
-    /// <summary>Continues with another model or size: a new epoch without memory, and the prompt read again by the new model.</summary>
-    public CommandReceipt Switch(string commandId, IVideoModel model, int width, int height) => Change(commandId, now => now with
-    {
-        Model = model,
-        Width = width,
-        Height = height,
-        Epoch = now.Epoch + 1,
-        Prompt = model == now.Model
-            ? now.Prompt
-            : now.Prompt with
-            {
-                Revision = now.Prompt.Revision + 1,
-                Reading = model.Read(now.Prompt.Text),
-                Values = now.Prompt.Values.For(model.Info.Parameters)
-            },
-    });
+    /// <summary>
+    /// Continues with another model or size: a new epoch without memory, and the prompt read again by the new model.
+    /// <paramref name="accepted"/> is called as by <see cref="Update"/>.
+    /// </summary>
+    public CommandReceipt Switch(
+        string commandId, IVideoModel model, int width, int height, Action<SessionSettings>? accepted = null) =>
+        Change(commandId, now => now with
+        {
+            Model = model,
+            Width = width,
+            Height = height,
+            Epoch = now.Epoch + 1,
+            Prompt = model == now.Model
+                ? now.Prompt
+                : now.Prompt with
+                {
+                    Revision = now.Prompt.Revision + 1,
+                    Reading = model.Read(now.Prompt.Text),
+                    Values = now.Prompt.Values.For(model.Info.Parameters)
+                },
+        }, accepted);
 
-    /// <summary>Forgets the model's memory: a new epoch that begins with a first step.</summary>
-    public CommandReceipt Reset(string commandId) =>
-        Change(commandId, now => now with { Epoch = now.Epoch + 1, Resets = now.Resets + 1 });
+    /// <summary>
+    /// Forgets the model's memory: a new epoch that begins with a first step. <paramref name="accepted"/> is called as by
+    /// <see cref="Update"/>.
+    /// </summary>
+    public CommandReceipt Reset(string commandId, Action<SessionSettings>? accepted = null) =>
+        Change(commandId, now => now with { Epoch = now.Epoch + 1, Resets = now.Resets + 1 }, accepted);
 
     /// <summary>Stops or resumes making frames. Takes effect with the next frame; raises no <see cref="Applied"/>.</summary>
     public CommandReceipt Pause(bool paused)
@@ -176,7 +184,8 @@ public sealed partial class LiveSession
         }
     }
 
-    private CommandReceipt Change(string commandId, Func<SessionSettings, SessionSettings> change)
+    private CommandReceipt Change(
+        string commandId, Func<SessionSettings, SessionSettings> change, Action<SessionSettings>? accepted)
     {
         lock (_control)
         {
@@ -193,6 +202,8 @@ public sealed partial class LiveSession
                     _prompts.Dequeue();
             }
             Volatile.Write(ref _settings, effect);
+            // Frames that show the command are settled under this lock, so what is said here is said before them.
+            accepted?.Invoke(effect);
             return new CommandReceipt(null, effect);
         }
     }

@@ -46,6 +46,24 @@ public sealed class LiveSessionTests : IDisposable
     }
 
     [Fact]
+    public async Task A_command_is_accepted_before_it_is_applied_even_when_its_picture_is_faster_than_the_answer()
+    {
+        var (source, run) = Connect();
+        CommandApplied? early = null;
+        await Task.Run(() => _session.Update("c", new PromptChange("ink", null, TimeSpan.Zero), _ =>
+        {
+            source.Feed();
+            Assert.Equal(1, _sink.NextAsync().GetAwaiter().GetResult().Trace.PromptRevision);
+            if (_applied.TryTake(out var first, TimeSpan.FromMilliseconds(200)))
+                early = first;
+        }), Cancel);
+        Assert.Null(early);
+        Assert.True(_applied.TryTake(out var applied, TimeSpan.FromMinutes(5)));
+        Assert.Equal("c", applied.CommandId);
+        await EndOfStream(source, run);
+    }
+
+    [Fact]
     public void A_session_may_be_freed_the_moment_it_has_ended()
     {
         var session = Session(_model);

@@ -34,13 +34,16 @@ internal sealed class InteractiveClient : IAsyncDisposable
     /// <summary>Reads until a message fits, and returns it.</summary>
     public async Task<JsonNode> UntilAsync(Func<JsonNode, bool> fits)
     {
+        // For all that comes meanwhile: what is waited for may never come among it.
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        limit.CancelAfter(TimeSpan.FromMinutes(5));
         while (true)
         {
             var length = 0;
             WebSocketReceiveResult part;
             do
             {
-                part = await _socket.ReceiveAsync(new ArraySegment<byte>(_buffer, length, _buffer.Length - length), Cancel);
+                part = await _socket.ReceiveAsync(new ArraySegment<byte>(_buffer, length, _buffer.Length - length), limit.Token);
                 length += part.Count;
             }
             while (!part.EndOfMessage);

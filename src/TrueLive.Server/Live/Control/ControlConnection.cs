@@ -120,25 +120,28 @@ internal sealed class ControlConnection : IDisposable
                 TimeSpan? transition = message.TransitionMs is { } ms && double.IsFinite(ms) && Math.Abs(ms) < 1e6
                     ? TimeSpan.FromMilliseconds(ms)
                     : null;
-                Answer(message.Id, _registry.Update(_hosted, _scope + id, new PromptChange(message.Text, message.Strength, transition)
+                Refuse(message.Id, _registry.Update(_hosted, _scope + id, new PromptChange(message.Text, message.Strength, transition)
                 {
                     Values = ParameterJson.Texts(message.Values),
-                }));
+                }, now => Accept(message.Id, now)));
                 break;
             case "model":
                 SwitchModel(message);
                 break;
             case "reset":
-                Answer(message.Id, _hosted.Session.Reset(_scope + id));
+                Refuse(message.Id, _hosted.Session.Reset(_scope + id, now => Accept(message.Id, now)));
                 break;
             case "pause" or "resume":
                 var receipt = _hosted.Session.Pause(message.Type == "pause");
-                Answer(message.Id, receipt);
+                Refuse(message.Id, receipt);
                 if (receipt.Rejected is null)
+                {
+                    Accept(message.Id, receipt.Settings);
                     Send(new AppliedMessage(id, null, 0), ControlJson.Default.AppliedMessage);
+                }
                 break;
             case "end":
-                Answer(message.Id, new CommandReceipt(null, _hosted.Session.Settings));
+                Accept(message.Id, _hosted.Session.Settings);
                 _registry.End(_hosted, EndCause.ControlClient);
                 break;
             case "ping":
@@ -156,7 +159,7 @@ internal sealed class ControlConnection : IDisposable
     {
         if (!_switching.IsCompleted)
         {
-            Answer(message.Id, new CommandReceipt("Another model or size is being warmed up. Wait for its answer.",
+            Refuse(message.Id, new CommandReceipt("Another model or size is being warmed up. Wait for its answer.",
                 _hosted.Session.Settings));
             return;
         }
@@ -166,11 +169,11 @@ internal sealed class ControlConnection : IDisposable
         {
             try
             {
-                var receipt = _registry.SwitchAsync(_hosted, _scope + (message.Id ?? ""), message.Model, message.Size, _gone.Token);
-                if (!receipt.IsCompleted)
-                    Send(new WarmingMessage(message.Id, message.Model ?? _hosted.Session.Settings.Model.Info.Id, message.Size),
-                        ControlJson.Default.WarmingMessage);
-                Answer(message.Id, await receipt.ConfigureAwait(false));
+                Refuse(message.Id, await _registry.SwitchAsync(_hosted, _scope + (message.Id ?? ""), message.Model, message.Size,
+                    _gone.Token,
+                    () => Send(new WarmingMessage(message.Id, message.Model ?? _hosted.Session.Settings.Model.Info.Id, message.Size),
+                        ControlJson.Default.WarmingMessage),
+                    now => Accept(message.Id, now)).ConfigureAwait(false));
             }
             catch (OperationCanceledException)
             {
@@ -179,13 +182,13 @@ internal sealed class ControlConnection : IDisposable
         }
     }
 
-    private void Answer(string? id, CommandReceipt receipt)
+    private void Refuse(string? id, CommandReceipt receipt)
     {
         if (receipt.Rejected is { } reason)
             Send(new RejectedMessage(id, reason), ControlJson.Default.RejectedMessage);
-        else
-            Send(Accepted(id, receipt.Settings), ControlJson.Default.AcceptedMessage);
     }
+
+    private void Accept(string? id, SessionSettings now) => Send(Accepted(id, now), ControlJson.Default.AcceptedMessage);
 
     internal static AcceptedMessage Accepted(string? id, SessionSettings s) =>
         new(id, PromptView.From(s.Prompt), s.Epoch, s.Model.Info.Id, $"{s.Width}x{s.Height}");

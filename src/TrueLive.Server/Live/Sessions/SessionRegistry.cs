@@ -129,8 +129,10 @@ internal sealed partial class SessionRegistry(
     }
 
     /// <summary>Changes a session's prompt and values; a value may name a picture of the session's owner.</summary>
-    public CommandReceipt Update(HostedSession hosted, string command, PromptChange change) =>
-        hosted.Session.Update(command, change with { Pictures = Named(hosted.Owner, hosted.Session.Settings.Model, change.Values) });
+    public CommandReceipt Update(
+        HostedSession hosted, string command, PromptChange change, Action<SessionSettings>? accepted = null) =>
+        hosted.Session.Update(command, change with { Pictures = Named(hosted.Owner, hosted.Session.Settings.Model, change.Values) },
+            accepted);
 
     /// <summary>A client is about to connect: keeps its session for at least <see cref="AdmittedClient.ConnectTime"/>.</summary>
     public void Expect(HostedSession hosted)
@@ -166,26 +168,31 @@ internal sealed partial class SessionRegistry(
 
     /// <summary>
     /// Switches a running session to another model or size, if there is room. The model is warmed up first; meanwhile the session continues
-    /// as it is.
+    /// as it is; <paramref name="warming"/> is called first where that takes time.
     /// </summary>
     public async Task<CommandReceipt> SwitchAsync(
-        HostedSession hosted, string commandId, string? modelId, string? size, CancellationToken cancel)
+        HostedSession hosted, string commandId, string? modelId, string? size, CancellationToken cancel, Action? warming = null,
+        Action<SessionSettings>? accepted = null)
     {
         var now = hosted.Session.Settings;
         try
         {
             var (width, height) = size is null ? (now.Width, now.Height) : SizeOf(size);
-            await WarmUpAsync(modelId is null ? now.Model : ModelOf(modelId), width, height, hosted, cancel).ConfigureAwait(false);
+            var warm = WarmUpAsync(modelId is null ? now.Model : ModelOf(modelId), width, height, hosted, cancel);
+            if (!warm.IsCompleted)
+                warming?.Invoke();
+            await warm.ConfigureAwait(false);
         }
         catch (RequestRefusedException refused)
         {
             return new CommandReceipt(refused.Message, now);
         }
-        return Switch(hosted, commandId, modelId, size);
+        return Switch(hosted, commandId, modelId, size, accepted);
     }
 
     /// <summary>Switches a running session to another model or size, if there is room.</summary>
-    public CommandReceipt Switch(HostedSession hosted, string commandId, string? modelId, string? size)
+    public CommandReceipt Switch(
+        HostedSession hosted, string commandId, string? modelId, string? size, Action<SessionSettings>? accepted = null)
     {
         var now = hosted.Session.Settings;
         try
@@ -195,7 +202,7 @@ internal sealed partial class SessionRegistry(
             lock (_admit)
             {
                 Admit(model, width, height, hosted);
-                return hosted.Session.Switch(commandId, model, width, height);
+                return hosted.Session.Switch(commandId, model, width, height, accepted);
             }
         }
         catch (RequestRefusedException refused)
