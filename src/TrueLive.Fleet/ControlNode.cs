@@ -12,6 +12,7 @@ using TrueLive.Server.Configuration;
 using TrueLive.Server.Fleet;
 using TrueLive.Server.Http;
 using TrueLive.Server.Telemetry;
+using TrueLive.Server.Usage;
 
 namespace TrueLive.Fleet;
 
@@ -35,7 +36,8 @@ public static class ControlNode
         { LeavesLinksToWorkers = true });
         services.AddHttpForwarder();
         services.AddSingleton<JoinKeys>().AddSingleton<WorkerRoutes>().AddSingleton<PlacementTimes>().AddSingleton<SessionMover>()
-            .AddSingleton<WorkerLinks>().AddSingleton<SessionPlaces>().AddSingleton<FrontDoor>();
+            .AddSingleton<FleetUsage>().AddSingleton<WorkerLinks>().AddSingleton<SessionPlaces>().AddSingleton<FrontDoor>();
+        services.AddHostedService(p => p.GetRequiredService<UsageKeeper>());
         services.AddSingleton<FleetWatch>().AddHostedService(p => p.GetRequiredService<FleetWatch>());
         services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(FleetWatch.MeterName, ServerMetrics.MeterName, "System.Runtime")
             .AddPrometheusExporter());
@@ -47,6 +49,7 @@ public static class ControlNode
         // What is a file is answered before the front door, which takes every address.
         app.UseRouting();
         FleetEndpoints.Map(app);
+        UsageEndpoints.Map(app);
         app.MapPrometheusScrapingEndpoint("/metrics");
         app.Map(LinkMessage.Path, app.Services.GetRequiredService<WorkerLinks>().ServeAsync);
         app.Map("/{**path}", app.Services.GetRequiredService<FrontDoor>().ServeAsync);

@@ -32,6 +32,7 @@ using TrueLive.Server.Resources;
 using TrueLive.Server.Streams;
 using TrueLive.Server.Telemetry;
 using TrueLive.Server.Tls;
+using TrueLive.Server.Usage;
 
 namespace TrueLive.Server;
 
@@ -53,7 +54,7 @@ public static partial class TrueLiveServer
         var builder = MakeDoor(options, time);
         AddParts(builder.Services, options, models, new WebRtcPort(options, time), time);
         if (options.Join.Length > 0)
-            builder.Services.AddSingleton<FleetTickets>().AddSingleton<WorkerReports>().AddSingleton<WorkerAddress>()
+            builder.Services.AddSingleton<FleetTickets>().AddSingleton<WorkerReports>().AddSingleton<UsageOutbox>().AddSingleton<WorkerAddress>()
                 .AddHostedService<FleetLink>();
         var app = builder.Build();
         models.Workers.WriteTo(app.Services.GetRequiredService<ILogger<ModelStore>>());
@@ -109,6 +110,10 @@ public static partial class TrueLiveServer
             Measured = options.MaxSessions > 0 ? (_, _, _, _) => Task.CompletedTask : p.GetRequiredService<CapacityMeasurement>().KnowAsync,
             Pictures = p.GetRequiredService<PictureStore>().Named,
         });
+        services.AddSingleton<IUsageStore, UsageFolder>();
+        // The meter stops first, and what it has counted is then written.
+        services.AddHostedService(p => p.GetRequiredService<UsageKeeper>()).AddSingleton<UsageMeter>()
+            .AddHostedService(p => p.GetRequiredService<UsageMeter>());
         services.AddSingleton<ServerMetrics>().AddSingleton<ServerHealth>();
         services.AddSingleton<LookSheet>().AddSingleton<ProbeRuns>();
         services.AddSingleton<StreamAccess>().AddSingleton<StreamRegistry>().AddSingleton<StreamMetrics>();
@@ -139,6 +144,7 @@ public static partial class TrueLiveServer
         services.AddSingleton(options).AddSingleton(time).AddSingleton(new PictureBudget(Environment.ProcessorCount, time));
         services.AddSingleton<ApiKeyRing>().AddSingleton<FailedKeys>().AddSingleton<AuditLog>();
         services.AddSingleton<ClipFolders>().AddSingleton<SignedLinks>().AddSingleton<Gate>();
+        services.AddSingleton<UsageLedger>().AddSingleton<UsageKeeper>();
         services.ConfigureHttpJsonOptions(json =>
         {
             json.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Default);
@@ -193,6 +199,7 @@ public static partial class TrueLiveServer
         PictureEndpoints.Map(app);
         ProbeEndpoints.Map(app);
         WhipEndpoints.Map(app);
+        UsageEndpoints.Map(app);
         app.MapOpenApi("/openapi/{documentName}.json");
         app.MapScalarApiReference("/docs", docs => docs.WithOpenApiRoutePattern("/openapi/v1.json"));
         app.MapPrometheusScrapingEndpoint("/metrics");

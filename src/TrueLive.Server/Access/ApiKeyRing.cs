@@ -74,6 +74,9 @@ internal sealed partial class ApiKeyRing
     public bool Knows(string owner) =>
         Required ? Current().Any(e => e.Key.Owner == owner && e.IsOpenAt(_time.GetUtcNow())) : owner == Nobody;
 
+    /// <summary>Name of the key whose owner this is, also of one that has expired; empty where there is none.</summary>
+    public string NameOf(string owner) => Array.Find(Current(), e => e.Key.Owner == owner)?.Key.Name ?? "";
+
     /// <summary>Owner of everything on a server without keys.</summary>
     public const string Nobody = "local";
 

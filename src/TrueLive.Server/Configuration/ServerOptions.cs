@@ -287,6 +287,12 @@ public sealed class ServerOptions
     [Range(0, 10_000)]
     public int AuditMb { get; set; } = 16;
 
+    /// <summary>Days for which it is kept what each key has used.</summary>
+    [Category(OptionUse.Both)]
+    [Description("Days for which it is kept what each key has used (minutes, pictures, bytes).")]
+    [Range(40, 3660)]
+    public int UsageKeepDays { get; set; } = 400;
+
     /// <summary>Least severe messages that are logged.</summary>
     [Category(OptionUse.Both)]
     [Description("Least severe messages that are logged: Debug, Information, Warning or Error.")]

@@ -54,6 +54,9 @@ internal sealed partial class SessionRegistry(
     public Func<string, IReadOnlyList<ModelParameter>, IEnumerable<string>, IReadOnlyList<ReferencePicture>> Pictures
     { get; init; } = (_, _, _) => [];
 
+    /// <summary>A session is over, and what it has made can still be read.</summary>
+    public event Action<HostedSession>? Removed;
+
     /// <summary>Estimated processor time of each live session in milliseconds: its frames times the measured cost of one.</summary>
     public IReadOnlyDictionary<string, double> Spent => _hosted.Values.Where(h => h.Session.State == SessionState.Live).ToDictionary(
         h => h.Session.Id, h =>
@@ -301,6 +304,7 @@ internal sealed partial class SessionRegistry(
         hosted.Hold?.Dispose();
         await hosted.Released.ConfigureAwait(false);
         hosted.Session.End(otherwise);
+        Removed?.Invoke(hosted);
         SessionLog.Ended(logger, hosted, time.GetUtcNow());
         await hosted.Observer.DisposeAsync().ConfigureAwait(false);
         foreach (var viewer in hosted.Viewers.Values)
@@ -315,7 +319,8 @@ internal sealed partial class SessionRegistry(
             throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, "The server is shutting down.");
     }
 
-    private HostedSession Host(string id, string token, SessionSettings settings, string owner, DateTimeOffset created, bool stays = false)
+    private HostedSession Host(string id, string token, SessionSettings settings, string owner, DateTimeOffset created, bool stays = false,
+        bool continues = false)
     {
         var limits = new LiveSessionOptions
         {
@@ -325,7 +330,7 @@ internal sealed partial class SessionRegistry(
         var session = new LiveSession(id, settings, limits, time);
         var hosted = new HostedSession(session, token, created, new VideoBroadcaster(time, options.MaxKbps * 1000),
             new SessionObserver(TimeSpan.FromSeconds(options.ReplaySeconds)))
-        { Owner = owner, Stays = stays, IsMarked = options.AiMark };
+        { Owner = owner, Stays = stays, Continues = continues, IsMarked = options.AiMark };
         if (!_hosted.TryAdd(id, hosted))
         {
             hosted.Broadcaster.Dispose();
