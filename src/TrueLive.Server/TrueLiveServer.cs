@@ -54,8 +54,8 @@ public static partial class TrueLiveServer
         var builder = MakeDoor(options, time);
         AddParts(builder.Services, options, models, new WebRtcPort(options, time), time);
         if (options.Join.Length > 0)
-            builder.Services.AddSingleton<FleetTickets>().AddSingleton<WorkerReports>().AddSingleton<UsageOutbox>().AddSingleton<WorkerAddress>()
-                .AddHostedService<FleetLink>();
+            builder.Services.AddSingleton<FleetTickets>().AddSingleton<WorkerReports>().AddSingleton<UsageOutbox>()
+                .AddSingleton<WorkerAddress>().AddHostedService<FleetLink>();
         var app = builder.Build();
         models.Workers.WriteTo(app.Services.GetRequiredService<ILogger<ModelStore>>());
         Map(app);

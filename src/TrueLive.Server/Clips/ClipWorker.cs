@@ -20,7 +20,8 @@ namespace TrueLive.Server.Clips;
 internal sealed partial class ClipWorker(
     ClipQueueHost queueHost, ClipFolders folders, ClipUploads uploads, JournalStore journals, ClipSources sources, ModelStore models,
     LivePrecedence live, CapacityMeasurement measurement,
-    ServerHealth health, PictureStore pictures, UsageLedger usage, ApiKeyRing ring, ServerOptions options, TimeProvider time, ILogger<ClipWorker> logger) : BackgroundService
+    ServerHealth health, PictureStore pictures, UsageLedger usage, ApiKeyRing ring, ServerOptions options, TimeProvider time,
+    ILogger<ClipWorker> logger) : BackgroundService
 {
     private static readonly TimeSpan Renewal = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Cleaning = TimeSpan.FromMinutes(1);

@@ -97,7 +97,8 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
         }
         // A token is not checked here: it opens nothing that is answered here.
         if (LeavesLinksToWorkers
-            ? Needed(request) is not (KeyScopes.Operate or KeyScopes.None) && SignedLinks.ClaimedOwner(request.Query["token"].ToString()) is { } owner && ring.Knows(owner)
+            ? Needed(request) is not (KeyScopes.Operate or KeyScopes.None)
+                && SignedLinks.ClaimedOwner(request.Query["token"].ToString()) is { } owner && ring.Knows(owner)
             : links.Opens(request))
             return null;
         if (shown is { Length: > 0 } && failed.IsTooMany(request.HttpContext.Connection.RemoteIpAddress))
@@ -151,7 +152,8 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
     private static KeyScopes Needed(HttpRequest request)
     {
         var path = request.Path;
-        if (path.StartsWithSegments("/v1/capabilities") || path.StartsWithSegments(UsageEndpoints.Path) || path.StartsWithSegments("/openapi") || path.StartsWithSegments("/docs"))
+        if (path.StartsWithSegments("/v1/capabilities") || path.StartsWithSegments(UsageEndpoints.Path)
+            || path.StartsWithSegments("/openapi") || path.StartsWithSegments("/docs"))
             return KeyScopes.None;
         if (path.StartsWithSegments("/whep") || path.StartsWithSegments("/hls"))
             return KeyScopes.Watch;

@@ -29,7 +29,8 @@ internal readonly record struct UsageId(DateOnly Day, string Source, string Owne
 /// <param name="Frames">Pictures that the model made.</param>
 /// <param name="Bytes">Coded pictures that were sent; size of the clips.</param>
 internal sealed record UsageRow(
-    DateOnly Day, string Source, string Owner, string Key, string Kind, string Model, long Sessions, double Seconds, long Frames, long Bytes)
+    DateOnly Day, string Source, string Owner, string Key, string Kind, string Model, long Sessions, double Seconds, long Frames,
+    long Bytes)
 {
     private const int MaxName = 128;
 
