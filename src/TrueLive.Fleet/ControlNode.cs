@@ -3,6 +3,8 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.FileProviders;
 using Microsoft.Extensions.Logging;
 using OpenTelemetry.Metrics;
+using Orleans;
+using Orleans.Runtime;
 using TrueLive.Fleet.Gateway;
 using TrueLive.Fleet.Grains;
 using TrueLive.Fleet.Links;
@@ -43,6 +45,18 @@ public static class ControlNode
             .AddPrometheusExporter());
         TraceExport.Add(services, "truelive-control");
         var app = builder.Build();
+        var grains = app.Services.GetRequiredService<IGrainFactory>();
+        app.Services.GetRequiredService<Quotas>().UsedUp = async (owner, words) =>
+        {
+            try
+            {
+                await grains.GetGrain<IFleetGrain>(0).StopAsync(owner, words).ConfigureAwait(false);
+            }
+            catch (OrleansException)
+            {
+                // The directory is on its way to another node: it is told again with the next look.
+            }
+        };
         TrueLiveServer.UseDoor(app);
         var page = new PhysicalFileProvider(Path.Combine(AppContext.BaseDirectory, "fleet-page"));
         app.UseStaticFiles(new StaticFileOptions { FileProvider = page, OnPrepareResponse = TrueLiveServer.PageHeaders });

@@ -21,7 +21,8 @@ internal static class UsageEndpoints
         .ProducesProblem(503);
 
     private static async Task<IResult> ReadAsync(HttpContext http, [FromQuery] string? month, [FromQuery] string? from,
-        [FromQuery] string? to, [FromQuery] string? of, [FromQuery] string? format, Gate gate, UsageKeeper keeper, TimeProvider time)
+        [FromQuery] string? to, [FromQuery] string? of, [FromQuery] string? format, Gate gate, UsageKeeper keeper, Quotas quotas,
+        TimeProvider time)
     {
         var owner = gate.OwnerOf(http.Request);
         if (owner.Length == 0)
@@ -38,7 +39,7 @@ internal static class UsageEndpoints
             var rows = await keeper.ReadAsync(first, last, http.RequestAborted).ConfigureAwait(false);
             var shown = Sum(rows.Where(r => of is not null || r.Owner == owner));
             return format == "csv" || http.Request.Headers.Accept.ToString().StartsWith("text/csv", StringComparison.OrdinalIgnoreCase)
-                ? Results.Text(Csv(shown), "text/csv", Encoding.UTF8) : Results.Ok(new UsageView(first, last, shown));
+                ? Results.Text(Csv(shown), "text/csv", Encoding.UTF8) : Results.Ok(new UsageView(first, last, shown, QuotaView.Of(quotas, owner)));
         }
         catch (IOException)
         {
@@ -89,8 +90,21 @@ internal static class UsageEndpoints
     }
 }
 
-/// <summary>What was used from one day to another, both included, in UTC.</summary>
-internal sealed record UsageView(DateOnly From, DateOnly To, IReadOnlyList<UsageDayView> Rows);
+/// <summary>What was used from one day to another, both included, in UTC; <c>quota</c> is that of the key that asks.</summary>
+internal sealed record UsageView(DateOnly From, DateOnly To, IReadOnlyList<UsageDayView> Rows, QuotaView? Quota);
+
+/// <summary>
+/// How much the key may use: live sessions at a time, and minutes a month with those that are used this month. What has no limit is left
+/// out.
+/// </summary>
+internal sealed record QuotaView(int? Sessions, double? MinutesAMonth, double? MinutesUsed)
+{
+    /// <summary>Null where nothing is limited.</summary>
+    public static QuotaView? Of(Quotas quotas, string owner) => quotas.Of(owner) is { Sessions: > 0 } or { MinutesAMonth: > 0 }
+        && quotas.Of(owner) is var q
+        ? new QuotaView(q.Sessions > 0 ? q.Sessions : null, q.MinutesAMonth > 0 ? q.MinutesAMonth : null,
+            q.MinutesAMonth > 0 ? Math.Round(quotas.MinutesOf(owner), 1) : null) : null;
+}
 
 /// <summary>
 /// What one key used of one model on one day. <c>key</c> is its name then, and empty where that is not known; <c>owner</c> stays the same

@@ -10,8 +10,11 @@ internal sealed class UsageLedger(TimeProvider time)
     /// <summary>Rows at most; further ones are refused, since they mean a source that invents owners.</summary>
     public const int MaxRows = 100_000;
 
+    private const int MaxTotals = 1000;
+
     private readonly Lock _gate = new();
     private readonly Dictionary<UsageId, (UsageRow Row, long Change)> _rows = [];
+    private readonly Dictionary<(string Key, string Kind), UsageTotal> _totals = [];
     private string _source = NewSource();
     private long _change;
     private long _refused;
@@ -40,6 +43,16 @@ internal sealed class UsageLedger(TimeProvider time)
                 Frames = row.Frames + frames,
                 Bytes = row.Bytes + bytes,
             });
+            // Many keys are one beyond this number, so that a metric does not grow without end.
+            var name = key.Length > 0 ? key : owner;
+            var place = _totals.ContainsKey((name, kind)) || _totals.Count < MaxTotals ? (name, kind) : ("others", kind);
+            var total = _totals.GetValueOrDefault(place) ?? new UsageTotal(place.Item1, kind, 0, 0, 0);
+            _totals[place] = total with
+            {
+                Seconds = total.Seconds + seconds,
+                Frames = total.Frames + frames,
+                Bytes = total.Bytes + bytes,
+            };
         }
     }
 
@@ -65,6 +78,13 @@ internal sealed class UsageLedger(TimeProvider time)
             var changed = _rows.Values.Where(r => r.Change > change).OrderBy(r => r.Change).Take(most).ToList();
             return ([.. changed.Select(r => r.Row)], changed.Count > 0 ? changed[^1].Change : change);
         }
+    }
+
+    /// <summary>What this process has counted itself since it began.</summary>
+    public IReadOnlyList<UsageTotal> Totals()
+    {
+        lock (_gate)
+            return [.. _totals.Values];
     }
 
     /// <summary>Rows of these days.</summary>
@@ -99,3 +119,6 @@ internal sealed class UsageLedger(TimeProvider time)
             _rows[row.Id] = (row, ++_change);
     }
 }
+
+/// <summary>What one key has used of one kind since the process began.</summary>
+internal sealed record UsageTotal(string Key, string Kind, double Seconds, long Frames, long Bytes);

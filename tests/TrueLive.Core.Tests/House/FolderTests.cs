@@ -78,7 +78,7 @@ public sealed partial class FolderTests
             Http: Access Capacity Clips Configuration Interactive Journals Live/Broadcast Live/Control Live/Sessions
             Http: Fleet Live/Transports Pictures Previews Probes Recordings Resources Streams Usage
             Fleet: Access Capacity Configuration Live/Sessions Resources Tls Usage
-            Telemetry: Access Capacity Clips Configuration Interactive Live/Sessions Live/Transports Resources Streams
+            Telemetry: Access Capacity Clips Configuration Interactive Live/Sessions Live/Transports Resources Streams Usage
             Streams: Access Configuration Live/Broadcast Live/Sessions Recordings Resources
             Streams: Streams/Rtmp
             Interactive: Access Capacity Clips Configuration Live/Sessions Pictures Resources

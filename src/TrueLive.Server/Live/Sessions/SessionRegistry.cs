@@ -54,6 +54,9 @@ internal sealed partial class SessionRegistry(
     public Func<string, IReadOnlyList<ModelParameter>, IEnumerable<string>, IReadOnlyList<ReferencePicture>> Pictures
     { get; init; } = (_, _, _) => [];
 
+    /// <summary>Why an owner who has so many sessions may have no further one; null where it may.</summary>
+    public Func<string, int, RequestRefusedException?> Quota { get; init; } = (_, _) => null;
+
     /// <summary>A session is over, and what it has made can still be read.</summary>
     public event Action<HostedSession>? Removed;
 
@@ -105,7 +108,7 @@ internal sealed partial class SessionRegistry(
     /// Creates a session, which waits for its first connection as long as for a lost client, but at least
     /// <see cref="AdmittedClient.ConnectTime"/>.
     /// </summary>
-    /// <exception cref="RequestRefusedException">Unknown model, bad size, bad prompt (400), or no room (503).</exception>
+    /// <exception cref="RequestRefusedException">Unknown model, bad size, bad prompt (400), a quota (429), or no room (503).</exception>
     public HostedSession Create(SessionRequest request)
     {
         var model = ModelOf(request.Model);
@@ -114,6 +117,8 @@ internal sealed partial class SessionRegistry(
         lock (_admit)
         {
             RefuseWhenDraining();
+            if (Quota(request.Owner, _hosted.Values.Count(h => h.Owner == request.Owner)) is { } over)
+                throw over;
             AdmitNext(new SessionSettings(model, width, height, Prompt.None, 0, 0, false), request.Line);
             var id = request.Id ?? Random(12);
             // In a fleet, the token names its session, so that it leads to the right machine.
