@@ -42,7 +42,7 @@ internal sealed partial class UsageKeeper(
         {
             do
             {
-                if (ledger.Change > _written && (wrote is not { } last || time.GetElapsedTime(last) >= Pause))
+                if (ledger.Change > _written && (ledger.IsFilling || wrote is not { } last || time.GetElapsedTime(last) >= Pause))
                 {
                     wrote = time.GetTimestamp();
                     await WriteAsync(stoppingToken).ConfigureAwait(false);

@@ -83,7 +83,7 @@ public sealed class QuotaTests : IDisposable
         var options = new ServerOptions { DataFolder = _data };
         var ring = new ApiKeyRing(options, _time, NullLogger<ApiKeyRing>.Instance);
         using var keeper = new UsageKeeper(new UsageLedger(_time), store, options, _time, NullLogger<UsageKeeper>.Instance);
-        using var quotas = new Quotas(ring, keeper, _time);
+        using var quotas = new Quotas(ring, keeper, _time, NullLogger<Quotas>.Instance);
         var owner = ring.Find(key)!.Owner;
         var row = new UsageRow(new DateOnly(2026, 2, 1), "run", owner, "ann", UsageKind.Live, "ink", 1, 61, 1, 1);
         store.Rows = [row with { Day = new DateOnly(2026, 1, 31) }, row with { Day = new DateOnly(2026, 3, 1) }];
