@@ -84,7 +84,7 @@ internal sealed partial class FleetLink(
                 : "What answers there is no front door of a fleet, or of another version.");
         tickets.Begin(welcome.Worker, Convert.FromBase64String(welcome.TicketKey), welcome.Now);
         LogJoined(options.Join, welcome.Worker);
-        await usage.BeginAsync(early.Token).ConfigureAwait(false);
+        usage.Begin(broken.Token);
         var report = ReportAsync();
         try
         {
