@@ -1,8 +1,10 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using Microsoft.Extensions.Time.Testing;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Workers.Jail;
+using ThreadState = System.Threading.ThreadState;
 
 namespace TrueLive.Workers.Tests;
 
@@ -36,7 +38,7 @@ public sealed class WorkerTests
         var clock = new InterruptedClock();
         using var worker = new TestWorker(TestWorker.Script(Echo), clock);
         using var session = worker.Model.CreateSession(64, 48);
-        var opened = new System.Collections.Concurrent.ConcurrentBag<IModelSession>();
+        var opened = new ConcurrentBag<IModelSession>();
         // At each moment of the next start at which its thread looks at the clock.
         clock.Open = () => opened.Add(worker.Model.CreateSession(64, 48));
         Process.GetProcessById(worker.Model.ProcessId!.Value).Kill();
@@ -415,7 +417,7 @@ public sealed class WorkerTests
                 var opener = new Thread(() => open()) { IsBackground = true };
                 opener.Start();
                 // It is through, or waits for what this thread has.
-                SpinWait.SpinUntil(() => !opener.IsAlive || opener.ThreadState.HasFlag(System.Threading.ThreadState.WaitSleepJoin),
+                SpinWait.SpinUntil(() => !opener.IsAlive || opener.ThreadState.HasFlag(ThreadState.WaitSleepJoin),
                     TestWorker.Patience);
             }
             return base.GetTimestamp();
