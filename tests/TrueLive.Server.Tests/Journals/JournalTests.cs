@@ -225,7 +225,7 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
         {
             await server.Http.DeleteAsync($"/v1/sessions/{made["id"]}/journal", Cancel);
             while (journals.WrittenAsync(id) != Task.CompletedTask)
-                await Task.Delay(5, Cancel);
+                await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, Cancel);
             await held.WriteAsync(begun, Cancel);
         }
         var found = (await looking)!.View;
