@@ -38,13 +38,15 @@ public static class ControlNode
         { LeavesLinksToWorkers = true });
         services.AddHttpForwarder();
         services.AddSingleton<JoinKeys>().AddSingleton<WorkerRoutes>().AddSingleton<PlacementTimes>().AddSingleton<SessionMover>()
-            .AddSingleton<FleetUsage>().AddSingleton<WorkerLinks>().AddSingleton<SessionPlaces>().AddSingleton<FrontDoor>();
+            .AddSingleton<FleetUsage>().AddSingleton<UsageMetrics>()
+            .AddSingleton<WorkerLinks>().AddSingleton<SessionPlaces>().AddSingleton<FrontDoor>();
         services.AddHostedService(p => p.GetRequiredService<UsageKeeper>());
         services.AddSingleton<FleetWatch>().AddHostedService(p => p.GetRequiredService<FleetWatch>());
         services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(FleetWatch.MeterName, ServerMetrics.MeterName, "System.Runtime")
             .AddPrometheusExporter());
         TraceExport.Add(services, "truelive-control");
         var app = builder.Build();
+        app.Services.GetRequiredService<UsageMetrics>();
         var grains = app.Services.GetRequiredService<IGrainFactory>();
         app.Services.GetRequiredService<Quotas>().UsedUp = async (owner, words) =>
         {
@@ -52,9 +54,9 @@ public static class ControlNode
             {
                 await grains.GetGrain<IFleetGrain>(0).StopAsync(owner, words).ConfigureAwait(false);
             }
-            catch (OrleansException)
+            catch (Exception away) when (away is OrleansException or TimeoutException or InvalidOperationException)
             {
-                // The directory is on its way to another node: it is told again with the next look.
+                // The directory is on its way to another node, or this one starts: it is told again with the next look.
             }
         };
         TrueLiveServer.UseDoor(app);

@@ -11,7 +11,7 @@ internal static class Problems
     {
         if (refused.RenewsAfter is { } renews)
         {
-            http.Response.Headers.RetryAfter = Math.Ceiling(renews.TotalSeconds).ToString(System.Globalization.CultureInfo.InvariantCulture);
+            http.Response.Headers.RetryAfter = FormattableString.Invariant($"{Math.Ceiling(renews.TotalSeconds)}");
             return Results.Problem(statusCode: refused.Status, detail: refused.Message, type: "urn:truelive:problem:quota",
                 title: "The key's quota is used up.");
         }

@@ -39,7 +39,8 @@ internal static class UsageEndpoints
             var rows = await keeper.ReadAsync(first, last, http.RequestAborted).ConfigureAwait(false);
             var shown = Sum(rows.Where(r => of is not null || r.Owner == owner));
             return format == "csv" || http.Request.Headers.Accept.ToString().StartsWith("text/csv", StringComparison.OrdinalIgnoreCase)
-                ? Results.Text(Csv(shown), "text/csv", Encoding.UTF8) : Results.Ok(new UsageView(first, last, shown, QuotaView.Of(quotas, owner)));
+                ? Results.Text(Csv(shown), "text/csv", Encoding.UTF8)
+                : Results.Ok(new UsageView(first, last, shown, QuotaView.Of(quotas, owner)));
         }
         catch (IOException)
         {

@@ -25,7 +25,7 @@ internal sealed partial class UsageKeeper(
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken).ConfigureAwait(false);
-        await WriteAsync(cancellationToken).ConfigureAwait(false);
+        await WriteAsync(CancellationToken.None).ConfigureAwait(false);
     }
 
     public override void Dispose()

@@ -106,13 +106,17 @@ internal sealed class UsageLedger(TimeProvider time)
             return [.. _rows.Values.Select(r => r.Row).Where(r => r.Day >= from && r.Day <= to)];
     }
 
-    /// <summary>Leaves to the store what was written up to a change and is of a day that is over.</summary>
+    /// <summary>
+    /// Leaves to the store what was written up to a change: what others have counted, since they tell all of it when it changes, and
+    /// what is of a day that is over.
+    /// </summary>
     public void Forget(long written)
     {
         lock (_gate)
         {
             var before = Today.AddDays(-1);
-            var over = _rows.Where(r => r.Value.Change <= written && r.Key.Day < before).Select(r => r.Key).ToList();
+            var over = _rows.Where(r => r.Value.Change <= written
+                && (r.Key.Source != _source || r.Key.Day < before)).Select(r => r.Key).ToList();
             foreach (var id in over)
                 _rows.Remove(id);
             // A clock that is set back may return to that day, whose rows then begin anew: under another name, so that both count.

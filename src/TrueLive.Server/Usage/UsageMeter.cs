@@ -33,7 +33,7 @@ internal sealed class UsageMeter : BackgroundService
     {
         lock (_gate)
         {
-            foreach (var hosted in _registry.Hosted.Union(_marks.Keys))
+            foreach (var hosted in _registry.Hosted.Union(_marks.Keys).ToList())
                 Count(hosted);
         }
     }
