@@ -37,6 +37,8 @@ public sealed class FleetUsageTests(PostgresServer postgres) : IClassFixture<Pos
         Assert.Equal((7.25, 20L, "run"), (Assert.Single(read).Seconds, read[0].Frames, read[0].Source));
         Assert.Equal(2, (await two.ReadAsync(Day.AddDays(-40), Day.AddDays(1), Cancel)).Count);
         Assert.Empty(await other.ReadAsync(Day.AddDays(-40), Day.AddDays(1), Cancel));
+        var today = DateOnly.FromDateTime(TimeProvider.System.GetUtcNow().UtcDateTime);
+        Assert.InRange((await one.TodayAsync(Cancel))!.Value, today.AddDays(-1), today.AddDays(1));
         await one.ForgetAsync(Day.AddDays(1), Cancel);
         Assert.Equal(next.Day, Assert.Single(await two.ReadAsync(Day.AddDays(-40), Day.AddDays(1), Cancel)).Day);
         foreach (var store in new[] { one, two, other })

@@ -24,7 +24,7 @@ internal sealed partial class FleetWatch : BackgroundService
     private readonly Meter _meter = new(MeterName);
     private Dictionary<string, string> _states = new(StringComparer.Ordinal);
 
-    public FleetWatch(IGrainFactory grains, WorkerRoutes routes, FleetUsage usage, TimeProvider time, ILogger<FleetWatch> logger)
+    public FleetWatch(IGrainFactory grains, WorkerRoutes routes, TimeProvider time, ILogger<FleetWatch> logger)
     {
         (_grains, _routes, _time, _logger) = (grains, routes, time, logger);
         _meter.CreateObservableGauge(
@@ -46,8 +46,6 @@ internal sealed partial class FleetWatch : BackgroundService
             "{session}",
             "Sessions placed, refused, placed anew after their worker was lost, ended on a worker that came back, and moved by a drain; " +
             "clients that joined the waiting line.");
-        _meter.CreateObservableCounter("truelive.fleet.usage.refused", () => usage.Refused, "{row}",
-            "Rows of usage that workers told and this control node did not take.");
     }
 
     /// <summary>The fleet as it was a moment ago; null before the first look.</summary>

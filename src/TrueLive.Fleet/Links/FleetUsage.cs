@@ -21,10 +21,6 @@ internal sealed partial class FleetUsage(UsageLedger ledger, ApiKeyRing ring, Ti
     // By worker and day, hashes of the rows' ids: all ids of a large fleet would be many, and two of one hash do no harm.
     private readonly Dictionary<string, Dictionary<DateOnly, HashSet<int>>> _known = new(StringComparer.Ordinal);
     private readonly Dictionary<string, DateOnly> _told = new(StringComparer.Ordinal);
-    private long _refused;
-
-    /// <summary>Rows that were not taken.</summary>
-    public long Refused => Interlocked.Read(ref _refused) + ledger.Refused;
 
     /// <summary>Takes what a worker tells, but for what none may have counted.</summary>
     public void Take(string worker, IReadOnlyList<UsageRow> rows)
@@ -38,8 +34,7 @@ internal sealed partial class FleetUsage(UsageLedger ledger, ApiKeyRing ring, Ti
                 _known[worker] = days = [];
             foreach (var over in days.Keys.Where(d => d < first).ToList())
                 days.Remove(over);
-            var (many, taken, full) = (false, new List<UsageRow>(rows.Count), ledger.Refused);
-            var far = false;
+            var (far, many, full, taken) = (false, false, ledger.Refused, new List<UsageRow>(rows.Count));
             foreach (var row in rows)
             {
                 if (row.Day < first || row.Day > last)
@@ -55,10 +50,10 @@ internal sealed partial class FleetUsage(UsageLedger ledger, ApiKeyRing ring, Ti
                     many = true;
             }
             ledger.Take(taken);
-            _refused += rows.Count - taken.Count;
             var why = far ? $"They are of days before {first:yyyy-MM-dd} or after {last:yyyy-MM-dd}: the date of that machine may be wrong."
                 : many ? $"It tells of more than {MostOfOneDay} of one day, or of more time than a day has: it may have made them up."
                 : ledger.Refused > full ? "There are more than this control node holds until they are written to the store." : null;
+            ledger.Refuse(rows.Count - taken.Count);
             // Once a day for each worker.
             if (why is not null && _told.GetValueOrDefault(worker) != today)
             {

@@ -68,6 +68,13 @@ internal sealed class UsageLedger(TimeProvider time)
         }
     }
 
+    /// <summary>Counts rows that were refused before they came here.</summary>
+    public void Refuse(int rows)
+    {
+        lock (_gate)
+            _refused += rows;
+    }
+
     /// <summary>Takes rows that another process has counted.</summary>
     public void Take(IEnumerable<UsageRow> rows)
     {
