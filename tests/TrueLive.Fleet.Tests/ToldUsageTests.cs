@@ -33,8 +33,8 @@ public sealed class ToldUsageTests
     {
         for (var i = 0; i < 3; i++)
         {
-            _usage.Take("gpu-1", [_row with { Day = Day.AddDays(2) }, _row with { Day = Day.AddDays(-60) }, _row with { Day = Day.AddDays(1) },
-                _row]);
+            _usage.Take("gpu-1",
+                [_row with { Day = Day.AddDays(2) }, _row with { Day = Day.AddDays(-60) }, _row with { Day = Day.AddDays(1) }, _row]);
         }
         Assert.Equal([Day, Day.AddDays(1)], Rows().Select(r => r.Day).Order());
         Assert.Equal(6, _ledger.Refused);
@@ -69,9 +69,7 @@ public sealed class ToldUsageTests
     public void Days_that_are_over_leave_room_for_today_however_many_workers_tell_of_them()
     {
         for (var i = 0; i < 60; i++)
-        {
             _usage.Take($"gpu-{i}", [.. Enumerable.Range(0, 1000).Select(n => _row with { Day = Day.AddDays(-3), Source = $"{i} {n}" })]);
-        }
         Assert.Equal(UsageLedger.MaxRows / 2, Rows().Count);
         Assert.Equal(60_000 - (UsageLedger.MaxRows / 2), _ledger.Refused);
         Assert.True(_ledger.IsFilling);

@@ -28,8 +28,8 @@ public sealed class UsedUpKeyTests
         }
         await fleet.StartControlAsync(o => o.KeyMinutes = 1);
         await TestFleet.UntilAsync(async () => await PostAsync("/v1/sessions") == HttpStatusCode.TooManyRequests);
-        string[] posts = ["/whip", "/whip/", "/WHIP", "/v1/sessions/", "/v1/Sessions", "/v1/clips", "/v1/clips/", "/v1/CLIPS", "/v1/streams",
-            "/v1/streams/", "/v1/Streams"];
+        string[] posts = ["/whip", "/whip/", "/WHIP", "/v1/sessions/", "/v1/Sessions", "/v1/clips", "/v1/clips/", "/v1/CLIPS",
+            "/v1/streams", "/v1/streams/", "/v1/Streams"];
         foreach (var path in posts)
             Assert.Equal((path, HttpStatusCode.TooManyRequests), (path, await PostAsync(path)));
         foreach (var path in new[] { "/v1/live", "/v1/live/", "/v1/LIVE" })

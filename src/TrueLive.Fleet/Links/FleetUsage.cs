@@ -44,7 +44,8 @@ internal sealed partial class FleetUsage(UsageLedger ledger, ApiKeyRing ring, Ti
                 }
                 if (!days.TryGetValue(row.Day, out var ids))
                     days[row.Day] = ids = [];
-                if (row.Seconds <= MostSeconds && (ids.Contains(row.Id.GetHashCode()) || (ids.Count < MostOfOneDay && ids.Add(row.Id.GetHashCode()))))
+                var id = row.Id.GetHashCode();
+                if (row.Seconds <= MostSeconds && (ids.Contains(id) || (ids.Count < MostOfOneDay && ids.Add(id))))
                     taken.Add(row with { Key = ring.NameOf(row.Owner) });
                 else
                     many = true;

@@ -8,7 +8,8 @@ namespace TrueLive.Server.Usage;
 internal sealed class UsageLedger(TimeProvider time)
 {
     /// <summary>
-    /// Rows at most; further ones are refused. Days that are over have half of them, so that what is told of the past leaves room for today.
+    /// Rows at most; further ones are refused. Days that are over have half of them, so that what is told of the past leaves room for
+    /// today.
     /// </summary>
     public const int MaxRows = 100_000;
 

@@ -46,7 +46,8 @@ public sealed class UsageOutboxTests : IAsyncDisposable
     public async Task Today_comes_first_and_then_the_days_before_from_the_latest_on()
     {
         var old = new UsageRow(Today, "run before", "key-a", "", UsageKind.Live, "ink", 1, 1, 1, 1);
-        _disk.Rows.SetResult([.. Enumerable.Range(0, 12_000).Select(i => old with { Day = Today.AddDays(-(i * 7 % 36)), Owner = $"key-{i}" })]);
+        _disk.Rows.SetResult([.. Enumerable.Range(0, 12_000)
+            .Select(i => old with { Day = Today.AddDays(-(i * 7 % 36)), Owner = $"key-{i}" })]);
         await _outbox.BeginAsync(Cancel);
         _ledger.Add("key-a", "", UsageKind.Live, "ink", 1, 5, 1, 1);
         var sent = _outbox.Last()!.ToList();
