@@ -22,6 +22,7 @@ public sealed partial class FolderTests
             Codecs: Native
             Files: Native
             Isolated: Codecs Native
+            Streams: Files
             """,
         ["TrueLive.Workers"] = """
             /: Frames Jail Link

@@ -1,4 +1,5 @@
 using System.Text;
+using TrueLive.Media.Streams;
 using TrueLive.Server.Streams;
 using TrueLive.Server.Streams.Rtmp;
 

@@ -1,12 +1,11 @@
 using System.Text.RegularExpressions;
-using TrueLive.Server.Configuration;
 
-namespace TrueLive.Server.Streams;
+namespace TrueLive.Media.Streams;
 
 /// <summary>The ways in and out of a stream.</summary>
 internal enum StreamKind : byte
 {
-    /// <summary>A camera that is asked for its picture (<c>rtsp://</c>).</summary>
+    /// <summary>A camera that is asked for its picture, or a server that it is pushed to (<c>rtsp://</c>).</summary>
     Rtsp,
 
     /// <summary>A server of streams (<c>rtmp://</c>, <c>rtmps://</c>).</summary>
@@ -82,6 +81,9 @@ internal sealed partial record StreamAddress
     /// <summary>Path and query of an address; the name of a file or device.</summary>
     public string Path { get; private init; }
 
+    /// <summary>Of an SRT address, for how long its receiver holds packets back, in microseconds; null for the protocol's default.</summary>
+    public string? Latency { get; private init; }
+
     /// <summary>Of an RTMP address that we wait on: application and stream key.</summary>
     public (string Application, string Key) Published =>
         Path.Split('/', '?') is [_, var application, var key, ..] ? (application, key) : throw new InvalidOperationException(Shown);
@@ -107,7 +109,8 @@ internal sealed partial record StreamAddress
     /// <param name="text">As somebody wrote it.</param>
     /// <param name="output">Whether it is to be sent to.</param>
     /// <param name="problem">What is wrong with it; never holds the address.</param>
-    public static StreamAddress? Parse(string? text, bool output, out string problem)
+    /// <param name="measured">For a measurement, which pushes RTSP and hears datagrams, too.</param>
+    public static StreamAddress? Parse(string? text, bool output, out string problem, bool measured = false)
     {
         problem = output
             ? "An output is one of rtmp://HOST/APP/KEY, rtmps://, srt://HOST:PORT, srt://:PORT?mode=listener, udp://HOST:PORT, hls, "
@@ -116,13 +119,13 @@ internal sealed partial record StreamAddress
                 + "http(s):// (MPEG-TS, FLV, or HLS ending in .m3u8), file:NAME, /dev/videoN.";
         if (string.IsNullOrWhiteSpace(text) || text.Length > MaxLength || text.Any(c => char.IsControl(c)))
             return null;
-        if (OptionsReader.DeviceName().IsMatch(text))
+        if (DeviceName().IsMatch(text))
             return new StreamAddress(StreamKind.Device, text, text);
         if (output && text == "hls")
             return new StreamAddress(StreamKind.Hls, "", "hls");
         if (text.StartsWith("file:", StringComparison.Ordinal) && !text.StartsWith("file://", StringComparison.Ordinal) && text.Length > 5)
             return OfFile(text[5..], output, ref problem);
-        return Written().Match(text) is { Success: true } parts ? OfNetwork(parts, output, ref problem) : null;
+        return Written().Match(text) is { Success: true } parts ? OfNetwork(parts, output, measured, ref problem) : null;
     }
 
     /// <summary>Words that may come from the far side or a child, without what is secret in this address.</summary>
@@ -147,7 +150,7 @@ internal sealed partial record StreamAddress
         return new StreamAddress(StreamKind.File, name, "file:" + System.IO.Path.GetFileName(name));
     }
 
-    private static StreamAddress? OfNetwork(Match parts, bool output, ref string problem)
+    private static StreamAddress? OfNetwork(Match parts, bool output, bool measured, ref string problem)
     {
         var (scheme, user) = (parts.Groups["scheme"].Value, parts.Groups["user"].Value);
         var (host, path) = (parts.Groups["host"].Value, parts.Groups["rest"].Value);
@@ -165,11 +168,11 @@ internal sealed partial record StreamAddress
             return null;
         StreamKind? kind = scheme switch
         {
-            "rtsp" when !output => StreamKind.Rtsp,
+            "rtsp" when !output || measured => StreamKind.Rtsp,
             "rtmp" when listens => StreamKind.RtmpListen,
             "rtmp" or "rtmps" => StreamKind.Rtmp,
             "srt" => listens ? StreamKind.SrtListen : StreamKind.Srt,
-            "udp" when output => StreamKind.Udp,
+            "udp" when output || measured => StreamKind.Udp,
             "http" or "https" when !output =>
                 path.Split('?')[0].EndsWith(".m3u8", StringComparison.OrdinalIgnoreCase) ? StreamKind.Hls : StreamKind.Http,
             _ => null,
@@ -209,6 +212,7 @@ internal sealed partial record StreamAddress
             Host = host.Trim('[', ']'),
             Port = port,
             User = user,
+            Latency = options.GetValueOrDefault("latency"),
             _secrets = [.. pieces.Where(s => s.Length >= ShortestSecret).Distinct().OrderByDescending(s => s.Length)],
         };
     }
@@ -233,6 +237,10 @@ internal sealed partial record StreamAddress
 
     [GeneratedRegex(@"^/[\w.-]{1,64}/[\w.~-]{8,128}\?mode=listener$", RegexOptions.ECMAScript)]
     private static partial Regex Awaited();
+
+    /// <summary>The name of a video device.</summary>
+    [GeneratedRegex("^/dev/video[0-9]{1,3}$")]
+    internal static partial Regex DeviceName();
 
     [GeneratedRegex(@"[a-z]{2,8}://[^\s'""]*[^\s'"":.,;]")]
     private static partial Regex AnyAddress();
