@@ -67,7 +67,7 @@ public sealed class ProbedStreamsTests : IDisposable
     private async Task<JsonNode> ReportAsync(string send, string receive, string profile = "glance")
     {
         using var probe = Started("probe", "stream", "--send", send, "--receive", receive, "--size", "256x144", "--profile", profile,
-            "--progress", "off", "--out", Path.Combine(_folder, "report"));
+            "--connect-seconds", "600", "--progress", "off", "--out", Path.Combine(_folder, "report"));
         await probe.WaitForExitAsync(Cancel);
         var report = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(_folder, "report", "report.json"), Cancel))!;
         Assert.SkipWhen((string)report["run"]!["validity"]! == "INVALID", (string)report["verdict"]!["sentence"]!);

@@ -81,7 +81,7 @@ internal sealed partial record StreamAddress
     /// <summary>Path and query of an address; the name of a file or device.</summary>
     public string Path { get; private init; }
 
-    /// <summary>Of an SRT address, for how long its receiver holds packets back, in microseconds; null for the protocol's default.</summary>
+    /// <summary>Of an SRT address, how many microseconds its receiver holds packets back; null for the protocol's default.</summary>
     public string? Latency { get; private init; }
 
     /// <summary>Of an RTMP address that we wait on: application and stream key.</summary>

@@ -15,7 +15,8 @@ internal static class StreamArguments
 
     /// <summary>Matroska on the standard input, of which each picture goes on as soon as it is there.</summary>
     public static readonly string[] Fed =
-        [.. Only("pipe", "matroska,webm"), "-probesize", "32", "-analyzeduration", "0", "-fpsprobesize", "0", "-f", "matroska", "-i", "pipe:0"];
+        [.. Only("pipe", "matroska,webm"), "-probesize", "32", "-analyzeduration", "0", "-fpsprobesize", "0", "-f", "matroska",
+            "-i", "pipe:0"];
 
     private const string Authorities = "/etc/ssl/certs/ca-certificates.crt";
 

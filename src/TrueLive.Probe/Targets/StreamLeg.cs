@@ -16,8 +16,8 @@ internal sealed record StreamLeg(StreamAddress Address, IPAddress? At, Func<Stre
     /// <exception cref="FormatException">The address cannot be used; the message holds nothing of it.</exception>
     public static StreamLeg To(string text) => StreamAddress.Parse(text, output: true, out var problem, measured: true) is { } address
         && Taken.Contains(address.Kind) ? new StreamLeg(address, null, StreamArguments.Output) : throw new FormatException(
-            $"--send: {Or(problem)} Pictures are sent to rtmp(s)://HOST/APP/KEY, srt://HOST:PORT, srt://:PORT?mode=listener, rtsp://HOST/PATH " +
-            "or udp://HOST:PORT.");
+            $"--send: {Or(problem)} Pictures are sent to rtmp(s)://HOST/APP/KEY, srt://HOST:PORT, srt://:PORT?mode=listener, " +
+            "rtsp://HOST/PATH or udp://HOST:PORT.");
 
     /// <summary>The way back.</summary>
     /// <exception cref="FormatException">The address cannot be used; the message holds nothing of it.</exception>

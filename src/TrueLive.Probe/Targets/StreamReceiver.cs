@@ -22,12 +22,16 @@ internal sealed class StreamReceiver(StreamLeg leg, TimeProvider time) : IAsyncD
     private readonly FramePool _pool = new("probe stream", 32);
     private Connection? _connection;
     private long? _last;
+    private long _overdue;
 
     /// <summary>Why the last connection ended or failed, in words without anything secret; null while none has.</summary>
     public string? Problem { get; private set; }
 
     /// <summary>How often it broke off after its first picture.</summary>
     public int Breaks { get; private set; }
+
+    /// <summary>Pictures that were let go because this program was too slow to take them.</summary>
+    public long Overdue => _overdue + (_connection?.Overdue ?? 0);
 
     /// <summary>The next picture, whose ticket says when it was decoded; null when the source is given up.</summary>
     public async ValueTask<VideoFrame?> NextAsync(CancellationToken cancel)
@@ -61,9 +65,11 @@ internal sealed class StreamReceiver(StreamLeg leg, TimeProvider time) : IAsyncD
 
     private async ValueTask CloseAsync()
     {
-        if (_connection is { } old)
-            await old.DisposeAsync().ConfigureAwait(false);
+        if (_connection is not { } old)
+            return;
         _connection = null;
+        _overdue += old.Overdue;
+        await old.DisposeAsync().ConfigureAwait(false);
     }
 
     private Connection Open(StreamPlace place)
@@ -96,6 +102,8 @@ internal sealed class StreamReceiver(StreamLeg leg, TimeProvider time) : IAsyncD
         }
 
         public bool HadPictures { get; private set; }
+
+        public long Overdue => _input.Overdue;
 
         public async ValueTask<VideoFrame?> ReadAsync(CancellationToken cancel)
         {

@@ -33,12 +33,15 @@ internal sealed class StreamRelay : IAsyncDisposable
     public static StreamTarget Echo(StreamLeg to, StreamLeg from, TimeProvider time, TimeSpan patience)
     {
         var (there, back) = (FreePort(), FreePort());
-        var relay = new StreamRelay(
-            ["-loglevel", "error", "-nostats", "-fflags", "nobuffer", .. StreamArguments.Awaited(Place(to.Address, there, awaited: true)),
-                "-map", "0:V:0", "-c", "copy", "-flush_packets", "1", .. StreamArguments.Output(Place(from.Address, back, awaited: false))], time);
+        string[] arguments =
+        [
+            "-loglevel", "error", "-nostats", "-fflags", "nobuffer", .. StreamArguments.Awaited(Place(to.Address, there, awaited: true)),
+            "-map", "0:V:0", "-c", "copy", "-flush_packets", "1", .. StreamArguments.Output(Place(from.Address, back, awaited: false)),
+        ];
         return new StreamTarget(
             new StreamLeg(Place(to.Address, there, awaited: false).Address, IPAddress.Loopback, StreamArguments.Output),
-            new StreamLeg(Place(from.Address, back, awaited: true).Address, IPAddress.Loopback, StreamArguments.Awaited), time, patience, relay);
+            new StreamLeg(Place(from.Address, back, awaited: true).Address, IPAddress.Loopback, StreamArguments.Awaited),
+            time, patience, new StreamRelay(arguments, time));
     }
 
     /// <inheritdoc/>

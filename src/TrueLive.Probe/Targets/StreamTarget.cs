@@ -21,6 +21,7 @@ public sealed class StreamTarget : IProbeTarget
     private VideoFrame? _first;
     private int _breaksBefore;
     private int _droppedBefore;
+    private long _overdueBefore;
 
     /// <param name="send">Where the service takes a stream. What is secret in it is never shown.</param>
     /// <param name="receive">Where it gives one back.</param>
@@ -51,6 +52,8 @@ public sealed class StreamTarget : IProbeTarget
         .. Counted((_sender?.Breaks ?? 0) - _breaksBefore, "the stream to the target broke off", "and was begun again"),
         .. (_sender?.Dropped ?? 0) - _droppedBefore is > 0 and var dropped
             ? [$"{dropped} pictures were let go because the way to the target was full"] : Array.Empty<string>(),
+        .. (_receiver?.Overdue ?? 0) - _overdueBefore is > 0 and var overdue
+            ? [$"{overdue} pictures came back and were let go because this machine was too busy to take them"] : Array.Empty<string>(),
     ];
 
     /// <inheritdoc/>
@@ -85,7 +88,7 @@ public sealed class StreamTarget : IProbeTarget
             throw new TargetException($"{Description}: no picture came back within {_patience.TotalSeconds:0} s (--connect-seconds)." +
                 Said("To the target", _sender.Problem) + Said("Back", _receiver.Problem));
         }
-        (_breaksBefore, _droppedBefore) = (_sender.Breaks, _sender.Dropped);
+        (_breaksBefore, _droppedBefore, _overdueBefore) = (_sender.Breaks, _sender.Dropped, _receiver.Overdue);
     }
 
     /// <inheritdoc/>

