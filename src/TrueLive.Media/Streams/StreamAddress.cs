@@ -112,11 +112,17 @@ internal sealed partial record StreamAddress
     /// <param name="measured">For a measurement, which pushes RTSP and hears datagrams, too.</param>
     public static StreamAddress? Parse(string? text, bool output, out string problem, bool measured = false)
     {
-        problem = output
-            ? "An output is one of rtmp://HOST/APP/KEY, rtmps://, srt://HOST:PORT, srt://:PORT?mode=listener, udp://HOST:PORT, hls, "
-                + "file:NAME.mp4, /dev/videoN."
-            : "A source is one of rtsp://, rtmp(s)://, rtmp://:PORT/APP/KEY?mode=listener, srt://HOST:PORT, srt://:PORT?mode=listener, "
-                + "http(s):// (MPEG-TS, FLV, or HLS ending in .m3u8), file:NAME, /dev/videoN.";
+        problem = (output, measured) switch
+        {
+            (true, true) => "Pictures are sent to rtmp(s)://HOST/APP/KEY, srt://HOST:PORT, srt://:PORT?mode=listener, rtsp://HOST/PATH or "
+                + "udp://HOST:PORT.",
+            (false, true) => "Pictures come back from rtmp(s)://HOST/APP/KEY, srt://HOST:PORT, srt://:PORT?mode=listener, rtsp://HOST/PATH, "
+                + "udp://HOST:PORT, or HLS at http(s)://HOST/PATH.m3u8.",
+            (true, false) => "An output is one of rtmp://HOST/APP/KEY, rtmps://, srt://HOST:PORT, srt://:PORT?mode=listener, "
+                + "udp://HOST:PORT, hls, file:NAME.mp4, /dev/videoN.",
+            _ => "A source is one of rtsp://, rtmp(s)://, rtmp://:PORT/APP/KEY?mode=listener, srt://HOST:PORT, srt://:PORT?mode=listener, "
+                + "http(s):// (MPEG-TS, FLV, or HLS ending in .m3u8), file:NAME, /dev/videoN.",
+        };
         if (string.IsNullOrWhiteSpace(text) || text.Length > MaxLength || text.Any(c => char.IsControl(c)))
             return null;
         if (DeviceName().IsMatch(text))

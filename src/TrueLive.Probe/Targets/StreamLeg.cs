@@ -14,18 +14,18 @@ internal sealed record StreamLeg(StreamAddress Address, IPAddress? At, Func<Stre
 
     /// <summary>The way to the target.</summary>
     /// <exception cref="FormatException">The address cannot be used; the message holds nothing of it.</exception>
-    public static StreamLeg To(string text) => StreamAddress.Parse(text, output: true, out var problem, measured: true) is { } address
-        && Taken.Contains(address.Kind) ? new StreamLeg(address, null, StreamArguments.Output) : throw new FormatException(
-            $"--send: {Or(problem)} Pictures are sent to rtmp(s)://HOST/APP/KEY, srt://HOST:PORT, srt://:PORT?mode=listener, " +
-            "rtsp://HOST/PATH or udp://HOST:PORT.");
+    public static StreamLeg To(string text) =>
+        StreamAddress.Parse(text, output: true, out var problem, measured: true) is { } address && Taken.Contains(address.Kind)
+            ? new StreamLeg(address, null, StreamArguments.Output)
+            : throw new FormatException($"--send: {problem}");
 
     /// <summary>The way back.</summary>
     /// <exception cref="FormatException">The address cannot be used; the message holds nothing of it.</exception>
-    public static StreamLeg From(string text) => StreamAddress.Parse(text, output: false, out var problem, measured: true) is { } address
-        && (Taken.Contains(address.Kind) || address.Kind == StreamKind.Hls)
-        ? new StreamLeg(address, null, StreamArguments.Input) : throw new FormatException(
-            $"--receive: {Or(problem)} Pictures come back from rtmp(s)://HOST/APP/KEY, srt://HOST:PORT, srt://:PORT?mode=listener, " +
-            "rtsp://HOST/PATH, udp://HOST:PORT, or HLS at http(s)://HOST/PATH.m3u8.");
+    public static StreamLeg From(string text) =>
+        StreamAddress.Parse(text, output: false, out var problem, measured: true) is { } address
+            && (Taken.Contains(address.Kind) || address.Kind == StreamKind.Hls)
+            ? new StreamLeg(address, null, StreamArguments.Input)
+            : throw new FormatException($"--receive: {problem}");
 
     /// <summary>Where it leads now.</summary>
     /// <exception cref="TargetException">Its host is not known.</exception>
@@ -43,8 +43,4 @@ internal sealed record StreamLeg(StreamAddress Address, IPAddress? At, Func<Stre
             throw new TargetException($"The host '{Address.Host}' is not known: {unknown.Message}", unknown);
         }
     }
-
-    // What an address lacks is told where that is known; the list of kinds that parsing gives is a server's.
-    private static string Or(string problem) => problem.StartsWith("An output is", StringComparison.Ordinal)
-        || problem.StartsWith("A source is", StringComparison.Ordinal) ? "that address cannot be used." : problem;
 }

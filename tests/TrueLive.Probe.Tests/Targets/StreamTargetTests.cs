@@ -20,6 +20,7 @@ public sealed class StreamTargetTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task A_server_that_comes_late_and_is_killed_and_comes_back_is_measured_on_and_the_report_says_so()
     {
         var port = FreePort.Next();
@@ -29,9 +30,9 @@ public sealed class StreamTargetTests : IDisposable
         using (var nginx = await NginxAsync(port))
         {
             await connecting;
+            Assert.Empty(target.Notes);
             await ShownAsync(target, 60);
             await ShownAsync(target, 200);
-            Assert.DoesNotContain(target.Notes, n => n.Contains("broke off", StringComparison.Ordinal));
             nginx.Kill();
             await nginx.WaitForExitAsync(Cancel);
         }
@@ -40,17 +41,20 @@ public sealed class StreamTargetTests : IDisposable
             await ShownAsync(target, 100);
             nginx.Kill();
         }
-        Assert.Contains("the stream that came back broke off once and was taken up again", target.Notes);
-        Assert.Contains("the stream to the target broke off", target.Notes[1], StringComparison.Ordinal);
+        foreach (var words in new[] { "the stream that came back broke off", "the stream to the target broke off" })
+            Assert.Contains(target.Notes, n => n.StartsWith(words, StringComparison.Ordinal));
         Assert.Equal($"stream rtmp://127.0.0.1:{port}/… to rtmp://127.0.0.1:{port}/…", target.Description);
         Assert.DoesNotContain(Secret, string.Concat(target.Notes), StringComparison.Ordinal);
     }
 
     [Fact]
+    [Trait("Run", "long")]
     public async Task The_instruments_own_echo_goes_over_every_protocol_that_is_measured() => await Task.WhenAll(new[]
     {
-        ("rtmp://live.example/in/key", "rtsp://camera.example/out"), ("rtsp://camera.example/in", "srt://:9001?mode=listener&latency=20000"),
-        ("srt://relay.example:9000?latency=20000", "https://cdn.example/live/index.m3u8"), ("udp://127.0.0.1:9000", "rtmp://live.example/out/key"),
+        ("rtmp://live.example/in/key", "rtsp://camera.example/out"),
+        ("rtsp://camera.example/in", "srt://:9001?mode=listener&latency=20000"),
+        ("srt://relay.example:9000?latency=20000", "https://cdn.example/live/index.m3u8"),
+        ("udp://127.0.0.1:9000", "rtmp://live.example/out/key"),
     }.Select(async legs =>
     {
         await using var target = new StreamTarget(legs.Item1, legs.Item2, TimeProvider.System, Patience);
@@ -63,10 +67,10 @@ public sealed class StreamTargetTests : IDisposable
     }));
 
     [Theory]
-    [InlineData("http://host.example/in", "rtmp://host.example/out/key", "--send: that address cannot be used.")]
+    [InlineData("http://host.example/in", "rtmp://host.example/out/key", "--send: Pictures are sent to")]
     [InlineData("rtmp://host.example/only", "rtmp://host.example/out/key", "--send: An RTMP address has an application and a stream key")]
-    [InlineData("rtmp://host.example/in/key", "https://host.example/page", "--receive: that address cannot be used.")]
-    [InlineData("rtmp://host.example/in/key", "rtmp://:1935/app/0123456789?mode=listener", "--receive: that address cannot be used.")]
+    [InlineData("rtmp://host.example/in/key", "https://host.example/page", "--receive: Pictures come back from")]
+    [InlineData("rtmp://host.example/in/key", "rtmp://:1935/app/0123456789?mode=listener", "--receive: Pictures come back from")]
     [InlineData("file:in.mp4", "rtmp://host.example/out/key", "--send: ")]
     [InlineData("srt://host.example:9000?passphrase=short", "udp://host.example:9000", "--send: An SRT pass phrase has 10")]
     [InlineData("srt://host.example:9000?linger=" + Secret, "udp://host.example:9000", "--send: An SRT address takes")]
