@@ -22,7 +22,6 @@ public sealed partial class FolderTests
             Codecs: Native
             Files: Native
             Isolated: Codecs Native
-            Streams: Files
             """,
         ["TrueLive.Workers"] = """
             /: Frames Jail Link
