@@ -1,40 +1,7 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
 
 namespace TrueLive.Media.Streams;
-
-/// <summary>The ways in and out of a stream.</summary>
-internal enum StreamKind : byte
-{
-    /// <summary>A camera that is asked for its picture, or a server that it is pushed to (<c>rtsp://</c>).</summary>
-    Rtsp,
-
-    /// <summary>A server of streams (<c>rtmp://</c>, <c>rtmps://</c>).</summary>
-    Rtmp,
-
-    /// <summary>RTMP on a port of ours (<c>rtmp://:port/app/key?mode=listener</c>).</summary>
-    RtmpListen,
-
-    /// <summary>SRT, called by us (<c>srt://host:port</c>).</summary>
-    Srt,
-
-    /// <summary>SRT on a port of ours (<c>srt://:port?mode=listener</c>).</summary>
-    SrtListen,
-
-    /// <summary>MPEG-TS in datagrams (<c>udp://host:port</c>).</summary>
-    Udp,
-
-    /// <summary>MPEG-TS or FLV as one endless answer (<c>http://</c>, <c>https://</c>).</summary>
-    Http,
-
-    /// <summary>HLS: as a source an address that ends in <c>.m3u8</c>, as an output the word <c>hls</c>.</summary>
-    Hls,
-
-    /// <summary>A file (<c>file:NAME</c>).</summary>
-    File,
-
-    /// <summary>A camera or virtual webcam of this machine (<c>/dev/video0</c>).</summary>
-    Device,
-}
 
 /// <summary>
 /// An address of a stream as somebody wrote it. What is secret in it (passwords, stream keys, pass phrases) stands anywhere but in scheme,
@@ -82,7 +49,7 @@ internal sealed partial record StreamAddress
     public string Path { get; private init; }
 
     /// <summary>Of an SRT address, how many microseconds its receiver holds packets back; null for the protocol's default.</summary>
-    public string? Latency { get; private init; }
+    public int? Latency { get; private init; }
 
     /// <summary>Of an RTMP address that we wait on: application and stream key.</summary>
     public (string Application, string Key) Published =>
@@ -218,7 +185,8 @@ internal sealed partial record StreamAddress
             Host = host.Trim('[', ']'),
             Port = port,
             User = user,
-            Latency = options.GetValueOrDefault("latency"),
+            Latency = int.TryParse(options.GetValueOrDefault("latency"), NumberStyles.None, CultureInfo.InvariantCulture, out var held)
+                ? held : null,
             _secrets = [.. pieces.Where(s => s.Length >= ShortestSecret).Distinct().OrderByDescending(s => s.Length)],
         };
     }

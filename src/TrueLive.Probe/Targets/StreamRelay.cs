@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using TrueLive.Media.Files;
@@ -72,7 +73,7 @@ internal sealed class StreamRelay : IAsyncDisposable
 
     private static StreamPlace Place(StreamAddress like, int port, bool awaited)
     {
-        var latency = like.Latency is { } held ? $"latency={held}" : "";
+        var latency = like.Latency is { } held ? string.Create(CultureInfo.InvariantCulture, $"latency={held}") : "";
         var text = like.Kind switch
         {
             StreamKind.Rtmp => $"rtmp://127.0.0.1:{port}/echo/probe",
