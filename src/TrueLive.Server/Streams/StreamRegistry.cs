@@ -48,12 +48,12 @@ internal sealed class StreamLegs(HostedSession hosted, StreamEvents events) : IA
     }
 
     /// <summary>Ends all outputs.</summary>
-    public Task EndAsync() => Task.WhenAll(_outputs.Keys.ToArray().Select(EndAsync));
+    public Task EndAllAsync() => Task.WhenAll(_outputs.Keys.ToArray().Select(EndAsync));
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        await EndAsync().ConfigureAwait(false);
+        await EndAllAsync().ConfigureAwait(false);
         await _stop.CancelAsync().ConfigureAwait(false);
         await _running.ConfigureAwait(false);
         events.End();
@@ -111,7 +111,7 @@ internal sealed class StreamRegistry : IAsyncDisposable
         legs.Run(new StreamRun(hosted, request, _access, _sessions, _rtmp, legs.Events, _time));
         // The legs of a session that has ended meanwhile may have been closed before they had these.
         if (hosted.Session.State == SessionState.Ended)
-            await legs.EndAsync().ConfigureAwait(false);
+            await legs.EndAllAsync().ConfigureAwait(false);
         return legs;
     }
 
