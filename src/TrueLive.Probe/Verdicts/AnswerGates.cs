@@ -23,11 +23,13 @@ internal sealed class AnswerGates(Judgement judgement)
     {
         var acausal = _found.Fast.Acausal;
         var leads = acausal.ForRules <= _limits.AcausalP || _found.D50.High < -1.0 / CodeLaw.Rate;
-        var evidence = $"loop ratio {F(_found.Repeats.Loop)}, ping-pong {F(_found.Repeats.PingPong)} (repeat below " +
-            $"{F(RepeatFindings.Limit)}); acausal p {P(acausal)}, z {F(acausal.Z, 1)}";
+        var repeats = _found.Repeats;
+        var evidence = $"loop ratio {F(repeats.Loop)}{Loop()} (repeat below {F(RepeatFindings.Limit)}); acausal p {P(acausal)}, z {F(acausal.Z, 1)}";
         if (acausal.P <= 0.01 && !leads)
             judgement.Flags.Add("acausal p below 0.01: repeat with another seed");
-        return judgement.Pass("G1", "no replay, nothing before its cause", !leads && !_found.Repeats.Repeats, evidence)
+        if (repeats.Loop < RepeatFindings.Limit && !repeats.Repeats)
+            judgement.Flags.Add("looks like a repeat, but so do its pictures in another order: few states, not a loop");
+        return judgement.Pass("G1", "no replay, nothing before its cause", !leads && !repeats.Repeats, evidence)
             ? null
             : TierLabel.Replay;
     }
@@ -63,14 +65,17 @@ internal sealed class AnswerGates(Judgement judgement)
     // Encoding and delivery blur an exact loop; if nothing that was sent changes the output, a blurred repeat is enough.
     private TierLabel Unmoved()
     {
-        if (_found.Repeats.Loop >= _limits.LoopUnmoved)
+        if (!_found.Repeats.Loops(_limits.LoopUnmoved))
             return TierLabel.NotLive;
         judgement.Gates.RemoveAll(g => g.Id == "G1");
         judgement.Pass("G1", "no replay, nothing before its cause", false,
-            $"loop ratio {F(_found.Repeats.Loop)} at {F(_found.Repeats.LoopSeconds, 1)} s (repeat below {F(_limits.LoopUnmoved)} where " +
-            "nothing that was sent changed it)");
+            $"loop ratio {F(_found.Repeats.Loop)}{Loop()} (repeat below {F(_limits.LoopUnmoved)} where nothing that was sent changed it)");
         return TierLabel.Replay;
     }
+
+    private string Loop() => _found.Repeats is { P: < 1, Period: var every } repeats
+        ? $" at {F(every.Value, 1)} s ({F(every.Low, 2)} to {F(every.High, 2)}, p {F(repeats.P, 4)})"
+        : "";
 
     /// <summary>Luma or motion alone: it answers at its own level and lag, and all other families clearly do not.</summary>
     private TierLabel? Partial(IReadOnlyList<Family> families)

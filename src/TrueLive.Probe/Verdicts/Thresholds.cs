@@ -1,3 +1,5 @@
+using TrueLive.Probe.Estimators;
+
 namespace TrueLive.Probe.Verdicts;
 
 /// <summary>The thresholds of the decision rules, all in one place.</summary>
@@ -80,7 +82,7 @@ public sealed record Thresholds
     /// <summary>
     /// Loop ratio below which an output that answers nothing is a replay: encoding and delivery leave that much of an exact loop.
     /// </summary>
-    public double LoopUnmoved { get; init; } = 0.5;
+    public double LoopUnmoved { get; init; } = RepeatFindings.Blurred;
 
     /// <summary>The product's thresholds.</summary>
     public static Thresholds Product { get; } = new();
