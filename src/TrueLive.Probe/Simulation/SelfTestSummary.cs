@@ -102,7 +102,28 @@ public static class SelfTestSummary
     }
 
     private static void Line(StringBuilder text, FormattableString line) =>
-        text.Append(line.ToString(CultureInfo.InvariantCulture)).Append('\n');
+        text.Append(Wrapped(line.ToString(CultureInfo.InvariantCulture))).Append('\n');
+
+    /// <summary>A paragraph in lines of at most 140 characters; the lines of a list item are indented.</summary>
+    internal static string Wrapped(string paragraph)
+    {
+        var (text, column) = (new StringBuilder(), 0);
+        foreach (var word in paragraph.Split(' '))
+        {
+            if (column > 0 && column + 1 + word.Length > 140)
+            {
+                text.Append(paragraph.StartsWith("- ", StringComparison.Ordinal) ? "\n  " : "\n");
+                column = 2;
+            }
+            else if (column > 0)
+            {
+                text.Append(' ');
+            }
+            text.Append(word);
+            column += 1 + word.Length;
+        }
+        return text.ToString();
+    }
 
     internal static string Share(int k, int n)
     {

@@ -113,13 +113,13 @@ internal sealed class AnswerGates(Judgement judgement)
         var limit = Math.Max(_limits.FamilyGap, 0.1 * (_found.D50.Measured ? _found.D50.Value : 0)) + 2.0 / CodeLaw.Rate;
         var rest = _found.Nature?.Remainder;
         var apart = gap.Measured && p <= _limits.AccusationP && gap.Low > limit;
-        var under = rest is not null && rest.AnswersElsewhere(_limits.RemainderP);
+        var under = rest is not null && rest.AnswersElsewhere(_limits.RemainderP, _limits.RemainderZ);
         var evidence = (gap.Measured
                 ? $"{early} before {late} by {F(1000 * gap.Value, 0)} ms (95 %: {F(1000 * gap.Low, 0)} to {F(1000 * gap.High, 0)}, limit " +
                     $"{F(1000 * limit, 0)} with the instrument's two frames; p {F(p, 4)})"
                 : "fewer than two families have a resolved lag")
             + (rest is { Luma.K: > 0 }
-                ? $"; what a filter of the input leaves over, at other lags: p {F(rest.OtherP, 4)}{(under ? Away(rest.Behind) : "")}"
+                ? $"; what a filter of the input leaves over, at other lags: p {F(rest.OtherP, 4)}, z {F(rest.OtherZ, 1)}{(under ? Away(rest.Behind) : "")}"
                 : "");
         if (!apart && !under && rest is not null && rest.AnswersElsewhere(_limits.RemainderDoubt))
         {

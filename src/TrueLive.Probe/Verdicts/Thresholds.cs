@@ -67,6 +67,12 @@ public sealed record Thresholds
     /// <summary>Holm's p of the remainder at other lags at or below which something older shows through.</summary>
     public double RemainderP { get; init; } = 0.001;
 
+    /// <summary>
+    /// Distance from the re-draws that an accusation by the remainder needs as well: over hundreds of honest runs the smallest p that the
+    /// re-draws allow is reached by chance.
+    /// </summary>
+    public double RemainderZ { get; init; } = 9;
+
     /// <summary>The same p at or below which a system is not called live: too weak to accuse, too strong to pass.</summary>
     public double RemainderDoubt { get; init; } = 0.004;
 

@@ -70,7 +70,7 @@ internal static class SystemFindings
     public static BoundaryFindings Boundaries(double period) => new() { Period = period, P = 0.01, Jump = 5 };
 
     // Something else than what was aligned, by the p of each of its two tests.
-    public static NatureFindings Rest(double p, double searched = 0) => new()
+    public static NatureFindings Rest(double p, double searched = 0, double z = 20) => new()
     {
         Pairs = 300,
         Same = new Estimate(0.5, 0.4, 0.6, 300),
@@ -79,8 +79,8 @@ internal static class SystemFindings
         Remainder = new RemainderFindings
         {
             Aligned = Test(0.0001),
-            Luma = Test(p),
-            Region = Test(p),
+            Luma = new NullTest(p, z, 9999),
+            Region = new NullTest(p, z, 9999),
             Behind = new Estimate(2, 1.9, 2.1, 300),
             Predicted = 0.5,
             Searched = searched,

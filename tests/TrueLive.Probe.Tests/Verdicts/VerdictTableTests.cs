@@ -118,8 +118,8 @@ public sealed class VerdictTableTests
                 Remainder = new RemainderFindings
                 {
                     Aligned = Test(0.001),
-                    Luma = Test(read.Number("rest p", 0.0002)),
-                    Region = Test(read.Number("rest p", 0.0002)),
+                    Luma = new NullTest(read.Number("rest p", 0.0002), read.Number("rest z", 20), 9999),
+                    Region = new NullTest(read.Number("rest p", 0.0002), read.Number("rest z", 20), 9999),
                     Behind = new Estimate(behind, read.Has("rest lag wanders") ? 1 : behind - 0.05, behind + 0.05, 300),
                 },
             } : null,
