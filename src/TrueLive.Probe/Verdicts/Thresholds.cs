@@ -71,7 +71,7 @@ public sealed record Thresholds
     /// Distance from the re-draws that an accusation by the remainder needs as well: over hundreds of honest runs the smallest p that the
     /// re-draws allow is reached by chance.
     /// </summary>
-    public double RemainderZ { get; init; } = 9;
+    public double RemainderZ { get; init; } = NullTest.SurelyZ;
 
     /// <summary>The same p at or below which a system is not called live: too weak to accuse, too strong to pass.</summary>
     public double RemainderDoubt { get; init; } = 0.004;
