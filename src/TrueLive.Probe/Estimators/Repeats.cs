@@ -110,7 +110,8 @@ internal static class Repeats
         const int Folds = 5;
         var near = Enumerable.Range(-4, 9).Select(d => lag + d).Where(l => l >= LeastLag && l < longest).ToArray();
         var pairs = apart.GetLength(0) - lag;
-        int[] found = [lag, .. Enumerable.Range(0, Folds).Select(k => near.MinBy(l => Median(apart, l, k * pairs / Folds, (k + 1) * pairs / Folds)))];
+        int[] found = [lag, .. Enumerable.Range(0, Folds)
+            .Select(k => near.MinBy(l => Median(apart, l, k * pairs / Folds, (k + 1) * pairs / Folds)))];
         return new Estimate(lag / (double)Rate, (found.Min() - 0.5) / Rate, (found.Max() + 0.5) / Rate, pairs);
     }
 
