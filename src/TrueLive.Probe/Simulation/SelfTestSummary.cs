@@ -59,6 +59,8 @@ public static class SelfTestSummary
         foreach (var system in SimulatedSystem.All)
         {
             var own = rows.Where(r => r.System == system.Name).ToArray();
+            if (own.Length == 0)
+                continue;
             var others = own.Where(r => !r.Right).GroupBy(r => $"{r.Verdict} ({r.Look})").OrderByDescending(g => g.Count())
                 .Select(g => $"{g.Count()} x {g.Key}");
             text.Append(CultureInfo.InvariantCulture,
@@ -82,7 +84,7 @@ public static class SelfTestSummary
                 $"{own.Count(r => !r.Right && !r.NotProven)} | " +
                 $"{exact.Count(r => Math.Abs(r.D50!.Value - r.TrueD50!.Value) <= Frame)}/{exact.Length} |\n");
         }
-        if (nulls.Count > 0)
+        if (nulls.Any(n => n.Values.Count > 0))
         {
             text.Append("\nUnder the null (output independent of the input), joint p of the fast phase:\n\n| output | runs | seconds | K " +
                 "| Kolmogorov-Smirnov p | p <= 0.01 | p <= 0.05 | least p |\n|---|---|---|---|---|---|---|---|\n");
