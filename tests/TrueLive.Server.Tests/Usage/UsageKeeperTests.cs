@@ -5,7 +5,7 @@ using TrueLive.Server.Usage;
 
 namespace TrueLive.Server.Tests.Usage;
 
-/// <summary>What a server deletes of the usage that it shares with others; in virtual time.</summary>
+/// <summary>When a server writes and deletes usage that it shares with others; in virtual time.</summary>
 public sealed class UsageKeeperTests
 {
     [Fact]
@@ -27,13 +27,38 @@ public sealed class UsageKeeperTests
         await keeper.StopAsync(TestContext.Current.CancellationToken);
     }
 
+    [Fact]
+    public async Task Many_rows_that_others_tell_are_written_at_once_and_held_no_longer()
+    {
+        var time = new UsageLedgerTests.SetClock();
+        var (ledger, store) = (new UsageLedger(time), new SharedStore(time));
+        using var keeper = new UsageKeeper(ledger, store, new ServerOptions(), time, NullLogger<UsageKeeper>.Instance);
+        ledger.Add("key-a", "ann", UsageKind.Live, "ink", 1, 1, 1, 1);
+        await keeper.StartAsync(TestContext.Current.CancellationToken);
+        await NativeClient.UntilAsync(() => store.Written == 1);
+        var row = new UsageRow(SharedStore.Today, "another", "key-a", "", UsageKind.Live, "ink", 1, 1, 1, 1);
+        ledger.Take(Enumerable.Range(0, 30_000).Select(i => row with { Owner = $"key-{i}" }));
+        // Less than the usual pause.
+        time.Advance(TimeSpan.FromSeconds(2));
+        await NativeClient.UntilAsync(() => store.Written == 30_001 && !ledger.IsFilling);
+        await keeper.StopAsync(TestContext.Current.CancellationToken);
+    }
+
     private sealed class SharedStore(TimeProvider time) : IUsageStore
     {
         public static readonly DateOnly Today = new(2026, 2, 28);
 
+        private int _written;
+
         public TaskCompletionSource<(DateOnly Before, long At)> Forgot { get; } = new();
 
-        public Task WriteAsync(IReadOnlyList<UsageRow> rows, CancellationToken cancel) => Task.CompletedTask;
+        public int Written => Volatile.Read(ref _written);
+
+        public Task WriteAsync(IReadOnlyList<UsageRow> rows, CancellationToken cancel)
+        {
+            Interlocked.Add(ref _written, rows.Count);
+            return Task.CompletedTask;
+        }
 
         public Task<IReadOnlyList<UsageRow>> ReadAsync(DateOnly from, DateOnly to, CancellationToken cancel) =>
             Task.FromResult<IReadOnlyList<UsageRow>>([]);
