@@ -90,7 +90,8 @@ ensure_dotnet() {
 build() {
   local log failed= locked=()
   [ "$(uname -m)" != x86_64 ] || locked=(-p:RestoreLockedMode=true)
-  log=$(dotnet build "$@" "${locked[@]}" -c Release -v q --nologo 2>&1) || failed=1
+  # The compiler is started once, also where the environment says otherwise, and not once for each project.
+  log=$(dotnet build "$@" "${locked[@]}" -c Release -p:UseSharedCompilation=true -v q --nologo 2>&1) || failed=1
   dotnet build-server shutdown --vbcscompiler >/dev/null 2>&1 || true
   [ -z "$failed" ] || { printf '%s\n' "$log" >&2; return 1; }
 }

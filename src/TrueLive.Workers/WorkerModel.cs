@@ -26,6 +26,9 @@ public sealed class WorkerModel : IVideoModel
     private readonly ITimer? _edits;
     private readonly Thread _thread;
     private WorkerRun? _run;
+
+    // Of the run that has opened all streams: the others are opened once, by whoever adds them or when it begins.
+    private ReadyMessage? _ready;
     private string _stamps;
     private string _why = "It is starting.";
     private volatile bool _edited;
@@ -131,7 +134,7 @@ public sealed class WorkerModel : IVideoModel
         lock (_gate)
         {
             _streams.Add(stream);
-            if (_run is { Ready: { } ready } run)
+            if (_run is { } run && _ready is { } ready)
                 run.Open(stream, ready);
             else
                 stream.Lose(_why);
@@ -154,7 +157,7 @@ public sealed class WorkerModel : IVideoModel
             var why = run.Run(() => Began(run));
             lock (_gate)
             {
-                (_run, _why) = (null, why);
+                (_run, _ready, _why) = (null, null, why);
                 // Includes streams of earlier processes: their users need the most recent reason.
                 foreach (var stream in _streams)
                     stream.Lose(why);
@@ -175,6 +178,7 @@ public sealed class WorkerModel : IVideoModel
         {
             foreach (var stream in _streams)
                 run.Open(stream, said);
+            _ready = said;
         }
         _begun.TrySetResult(null);
     }

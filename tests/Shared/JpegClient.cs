@@ -147,7 +147,7 @@ internal sealed class JpegClient : IAsyncDisposable
             while (true)
             {
                 if (send is not null)
-                    await send();
+                    await send().WaitAsync(limit.Token);
                 var (kind, bytes) = await ReceiveAsync(limit.Token);
                 if (fits(kind, bytes))
                     return;
@@ -176,10 +176,11 @@ internal sealed class JpegClient : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5), TimeProvider.System);
         try
         {
             if (_socket.State == WebSocketState.Open)
-                await _socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, CancellationToken.None);
+                await _socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, null, limit.Token);
         }
         catch (WebSocketException)
         {

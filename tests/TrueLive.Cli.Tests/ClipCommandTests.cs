@@ -250,14 +250,12 @@ public sealed class ClipCommandTests : IDisposable
     {
         await FilmAsync("film.mp4", "64x48", 4);
         await File.WriteAllTextAsync(this["cues.txt"], "0s ink\n# a comment\n9s neon", Cancel);
-        foreach (var prompt in new[] { "16:9 cinematic ink", "oil; soft light", "#ink", "3s pencil" })
-        {
-            var (code, _, error) = await ClipAsync("film.mp4", "-o", "out.mkv", "--prompt", prompt);
-            Assert.True(code == 0, error);
-            var (_, tag, _) = await RunAsync("ffprobe", "-v", "error", "-show_entries", "format_tags=TRUELIVE_PROMPTS", "-of",
-                "default=nw=1:nk=1", this["out.mkv"]);
-            Assert.Equal("0s " + prompt, tag.Trim());
-        }
+        // PromptScheduleTests has more of them.
+        var (code, _, error) = await ClipAsync("film.mp4", "-o", "out.mkv", "--prompt", "16:9 oil; soft light");
+        Assert.True(code == 0, error);
+        var (_, tag, _) = await RunAsync("ffprobe", "-v", "error", "-show_entries", "format_tags=TRUELIVE_PROMPTS", "-of",
+            "default=nw=1:nk=1", this["out.mkv"]);
+        Assert.Equal("0s 16:9 oil; soft light", tag.Trim());
         var (late, said, why) = await ClipAsync("film.mp4", "-o", "out.mov", "--prompts", "cues.txt");
         Assert.True(late == 0, why);
         Assert.Contains("The prompt at 9s ('neon') lies after the clip's end", said, StringComparison.Ordinal);

@@ -54,6 +54,24 @@ public sealed class ProbeTurnsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_run_whose_files_cannot_be_deleted_at_once_ends_all_the_same()
+    {
+        var run = await BeginAsync(Ours);
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        // As a program does that the probe had started and that outlives it.
+        var writing = Task.Run(() =>
+        {
+            for (var i = 0; !over.IsCancellationRequested; i++)
+                Directory.CreateDirectory(Path.Combine(_data, "probes", run, $"{i % 1000}"));
+        }, Cancel);
+        await StopAsync(Ours, run);
+        await over.CancelAsync();
+        await writing;
+        // The next one finds the place free, and clears up.
+        await StopAsync(Ours, await BeginAsync(Ours));
+    }
+
+    [Fact]
     public async Task A_run_against_the_server_itself_goes_with_the_clients_own_key_which_stands_in_no_command_line()
     {
         var run = await BeginAsync(Theirs, "self");

@@ -17,7 +17,8 @@ public sealed class FleetPageTests(Browser browser)
         try
         {
             var key = ApiKeyFile.Create(JoinKeyFile.PathIn(folder), "gpu-1", KeyScopes.None, TimeProvider.System.GetUtcNow(), null);
-            await using var control = await ServerProcess.StartControlAsync("--data-folder", folder);
+            // On a busy machine a worker may be silent for longer than one that is lost.
+            await using var control = await ServerProcess.StartControlAsync("--data-folder", folder, "--worker-silence-ms", "60000");
             await using var worker = await ServerProcess.StartAsync(
                 "--join", control.Address, "--join-key", key, "--data-folder", Path.Combine(folder, "worker"), "--model", "passthrough",
                 "--size", "64x64",

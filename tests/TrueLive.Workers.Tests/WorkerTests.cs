@@ -1,8 +1,10 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using Microsoft.Extensions.Time.Testing;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Workers.Jail;
+using ThreadState = System.Threading.ThreadState;
 
 namespace TrueLive.Workers.Tests;
 
@@ -28,6 +30,28 @@ public sealed class WorkerTests
             }
         }
         Assert.Equal((0, 0), (worker.Model.FramesOut, worker.Pool.Rented));
+    }
+
+    [Fact]
+    public async Task A_stream_that_is_opened_while_its_worker_becomes_ready_is_opened_once()
+    {
+        var clock = new InterruptedClock();
+        using var worker = new TestWorker(TestWorker.Script(Echo), clock);
+        using var session = worker.Model.CreateSession(64, 48);
+        var opened = new ConcurrentBag<IModelSession>();
+        // At each moment of the next start at which its thread looks at the clock.
+        clock.Open = () => opened.Add(worker.Model.CreateSession(64, 48));
+        Process.GetProcessById(worker.Model.ProcessId!.Value).Kill();
+        await worker.UntilBackAsync(session);
+        clock.Open = null;
+        await TestWorker.UntilAsync(() => opened.Count == clock.Opened);
+        foreach (var another in opened)
+        {
+            await worker.UntilBackAsync(another);
+            another.Dispose();
+        }
+        Assert.InRange(clock.Opened, 3, 1000);
+        Assert.Contains("killed", Assert.Single(worker.Ends).Why, StringComparison.OrdinalIgnoreCase);
     }
 
     [Fact]
@@ -375,4 +399,28 @@ public sealed class WorkerTests
         .. Enumerable.Range(0, frame.ChromaHeight).SelectMany(y => frame.U.Slice(y * frame.StrideC, frame.ChromaWidth).ToArray()),
         .. Enumerable.Range(0, frame.ChromaHeight).SelectMany(y => frame.V.Slice(y * frame.StrideC, frame.ChromaWidth).ToArray()),
     ];
+
+    /// <summary>Lets somebody open a stream whenever the thread of a worker looks at the clock.</summary>
+    private sealed class InterruptedClock : TimeProvider
+    {
+        private int _opened;
+
+        public Action? Open { get; set; }
+
+        public int Opened => Volatile.Read(ref _opened);
+
+        public override long GetTimestamp()
+        {
+            if (Open is { } open && Thread.CurrentThread.Name == "worker test")
+            {
+                Interlocked.Increment(ref _opened);
+                var opener = new Thread(() => open()) { IsBackground = true };
+                opener.Start();
+                // It is through, or waits for what this thread has.
+                SpinWait.SpinUntil(() => !opener.IsAlive || opener.ThreadState.HasFlag(ThreadState.WaitSleepJoin),
+                    TestWorker.Patience);
+            }
+            return base.GetTimestamp();
+        }
+    }
 }

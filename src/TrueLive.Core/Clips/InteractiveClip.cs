@@ -102,7 +102,7 @@ public sealed partial class InteractiveClip : IAsyncDisposable
         get
         {
             lock (_gate)
-                return _next is not null || (_revisions.TryGetValue(_rendering, out var now) && now.State == RevisionState.Rendering);
+                return _revisions.TryGetValue(_newest, out var now) && now.State is RevisionState.Waiting or RevisionState.Rendering;
         }
     }
 
@@ -185,11 +185,31 @@ public sealed partial class InteractiveClip : IAsyncDisposable
         }
     }
 
-    /// <summary>Gives a revision a name, which also keeps it from being forgotten. Null when it is not remembered.</summary>
-    public ClipRevision? Rename(long number, string name)
+    /// <summary>
+    /// Gives a revision a name, which also keeps it from being forgotten. Null when it is not remembered. <paramref name="told"/> is called
+    /// with it, before any later event about it is raised.
+    /// </summary>
+    public ClipRevision? Rename(long number, string name, Action<ClipRevision>? told = null)
     {
-        lock (_gate)
-            return _revisions.TryGetValue(number, out var revision) ? _revisions[number] = revision with { Name = name } : null;
+        lock (_telling)
+        {
+            ClipRevision renamed;
+            lock (_gate)
+            {
+                if (!_revisions.TryGetValue(number, out var revision))
+                    return null;
+                _revisions[number] = renamed = revision with { Name = name };
+            }
+            told?.Invoke(renamed);
+            return renamed;
+        }
+    }
+
+    /// <summary>Calls <paramref name="told"/> with <see cref="Revisions"/>; every event about one that is raised later is newer.</summary>
+    public void Tell(Action<ImmutableArray<ClipRevision>> told)
+    {
+        lock (_telling)
+            told(Revisions);
     }
 
     /// <summary>The full-pass frames of a revision that are kept, in order of index; empty when they were dropped.</summary>

@@ -33,15 +33,24 @@ internal sealed partial class WorkerLinks(IGrainFactory grains, JoinKeys keys, F
 
     private readonly ConcurrentDictionary<string, WorkerLink> _links = new(StringComparer.Ordinal);
 
+    // Workers whose first report is on its way to the directory.
+    private readonly ConcurrentDictionary<string, Task> _arriving = new(StringComparer.Ordinal);
+
     // What others call this node by; null until it has begun.
     private readonly Lock _referring = new();
     private IControlNode? _self;
 
     private IFleetGrain Fleet => grains.GetGrain<IFleetGrain>(0);
 
-    public async Task<Placed> PlaceAsync(string worker, Place place) =>
-        _links.TryGetValue(worker, out var link) ? await link.AskAsync(place, ControlCluster.LongAnswerTime, time).ConfigureAwait(false)
+    public async Task<Placed> PlaceAsync(string worker, Place place)
+    {
+        // The directory names a worker to others before its answer has come back here.
+        if (_arriving.TryGetValue(worker, out var arrival))
+            await arrival.ConfigureAwait(false);
+        return _links.TryGetValue(worker, out var link)
+            ? await link.AskAsync(place, ControlCluster.LongAnswerTime, time).ConfigureAwait(false)
             : WorkerLink.Silent;
+    }
 
     /// <summary>A worker begins its link.</summary>
     public async Task ServeAsync(HttpContext http)
@@ -111,12 +120,12 @@ internal sealed partial class WorkerLinks(IGrainFactory grains, JoinKeys keys, F
                         if (link.Worker.Problem is not null && time.GetElapsedTime(tried) > LookAgain)
                             (tried, link.Worker) = (time.GetTimestamp(),
                                 link.Worker with { Problem = await routes.TryAsync(link.Worker, ended.Token).ConfigureAwait(false) });
-                        if (await HearAsync(link, report).ConfigureAwait(false) is not { } answer)
+                        var answer = await (begun ? HearAsync(link, report) : ArriveAsync(name, link, report)).ConfigureAwait(false);
+                        if (answer is null)
                             continue;
                         if (answer.Refused is not null)
                             return answer.Refused;
-                        if (!begun)
-                            (begun, _links[name]) = (true, link);
+                        begun = true;
                         await link.SendAsync(answer.Heard).ConfigureAwait(false);
                         if (answer.Heard.Draining && report.Sessions.Count > 0)
                             mover.Begin(link.Worker, [.. report.Sessions.Select(s => s.Id)], ended.Token);
@@ -136,6 +145,24 @@ internal sealed partial class WorkerLinks(IGrainFactory grains, JoinKeys keys, F
         {
             await ended.CancelAsync().ConfigureAwait(false);
             _links.TryRemove(new KeyValuePair<string, WorkerLink>(name, link));
+        }
+    }
+
+    private async Task<ReportAnswer?> ArriveAsync(string name, WorkerLink link, WorkerReport report)
+    {
+        var arrived = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _arriving[name] = arrived.Task;
+        try
+        {
+            var answer = await HearAsync(link, report).ConfigureAwait(false);
+            if (answer is { Refused: null })
+                _links[name] = link;
+            return answer;
+        }
+        finally
+        {
+            _arriving.TryRemove(new KeyValuePair<string, Task>(name, arrived.Task));
+            arrived.SetResult();
         }
     }
 

@@ -133,7 +133,7 @@ public static partial class OptionsReader
     {
         if (environment(key.Variable) is not null)
             problems.Add($"{key.Variable} and {pointer} are both set: leave one of them out.");
-        else if (SecretFile.Read(path, pointer, problems) is { } secret)
+        else if (SecretFile.Read(path, pointer, property.PropertyType.IsArray, problems) is { } secret)
             Set(options, property, secret, $"The text in {path}", problems);
     }
 

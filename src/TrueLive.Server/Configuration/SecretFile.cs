@@ -13,10 +13,10 @@ internal static class SecretFile
     private const int MaxBytes = 64 * 1024;
 
     /// <summary>
-    /// The file's text without white space around it; of several lines, which only lists have, each is one entry. Null when it cannot be
-    /// used, which <paramref name="problems"/> then says.
+    /// The file's text without white space around it; each line is one entry of a list. Null when it cannot be used, which
+    /// <paramref name="problems"/> then says.
     /// </summary>
-    public static string? Read(string path, string variable, List<string> problems)
+    public static string? Read(string path, string variable, bool isList, List<string> problems)
     {
         try
         {
@@ -27,7 +27,10 @@ internal static class SecretFile
             if (length > MaxBytes)
                 throw new IOException($"it is longer than {MaxBytes} bytes");
             var text = Encoding.UTF8.GetString(bytes, 0, length).Trim();
-            return text.Length > 0 ? text.ReplaceLineEndings(",") : throw new IOException("it is empty");
+            if (text.Length == 0)
+                throw new IOException("it is empty");
+            var entries = text.ReplaceLineEndings(",");
+            return isList || entries == text ? entries : throw new IOException("it has more than one line");
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
         {

@@ -29,7 +29,7 @@ internal static class MoveEndpoints
     {
         if (!IsOwn(http.Request, tickets) || registry.Find(id) is not { } hosted)
             return SessionEndpoints.NoSuchSession(id);
-        if (now != true && streams.Find(id)?.Outputs.Any(o => o.State != LegState.Ended) == true)
+        if (now != true && streams.Find(id)?.Outputs.Any(o => o.Status.State != LegState.Ended) == true)
             return Problems.Of(StatusCodes.Status409Conflict, "It has outputs on this machine.");
         try
         {

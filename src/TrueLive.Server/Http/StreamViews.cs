@@ -23,9 +23,13 @@ internal sealed record SourceView(
     string Address, string Kind, string State, string? Problem, string? Size, bool Sound, long Losses, long Overdue,
     long ClockJumps)
 {
-    public static SourceView From(StreamRun s) => new(
-        s.Address.Shown, s.Address.Kind.ToString().ToLowerInvariant(), StreamLog.Word(s.State), s.Problem,
-        s.Size is { } size ? $"{size.Width}x{size.Height}" : null, s.HasSound, s.Losses, s.Overdue, s.Jumps);
+    public static SourceView From(StreamRun s)
+    {
+        var (state, problem, losses) = s.Status;
+        return new SourceView(
+            s.Address.Shown, s.Address.Kind.ToString().ToLowerInvariant(), StreamLog.Word(state), problem,
+            s.Size is { } size ? $"{size.Width}x{size.Height}" : null, s.HasSound, losses, s.Overdue, s.Jumps);
+    }
 }
 
 /// <summary>
@@ -36,20 +40,27 @@ internal sealed record OutputView(
     string Id, string Target, string Kind, string State, string? Problem, int BitrateKbps, double KeyframeS, double Kbps, double? DelayMs,
     long Frames, long Bytes, long Dropped, long Losses, string? Playlist, string? File)
 {
-    public static OutputView From(StreamLegs legs, OutputRun o, Gate gate) => new(
-        o.Id, o.Settings.Address.Shown, o.Settings.Address.Kind.ToString().ToLowerInvariant(), StreamLog.Word(o.State), o.Problem,
-        o.Settings.Bitrate / 1000, o.Settings.Keyframes.TotalSeconds,
-        Math.Round(o.Rate / 1000, 1), o.Delay is { } delay ? Math.Round(delay.TotalMilliseconds, 1) : null,
-        o.Frames, o.Bytes, o.Dropped, o.Losses,
-        o.Folder is null ? null : gate.Share($"/hls/{legs.Hosted.Session.Id}/{o.Id}/{HlsFolder.Playlist}", legs.Hosted.Owner), o.File);
+    public static OutputView From(StreamLegs legs, OutputRun o, Gate gate)
+    {
+        var (state, problem, losses) = o.Status;
+        return new OutputView(
+            o.Id, o.Settings.Address.Shown, o.Settings.Address.Kind.ToString().ToLowerInvariant(), StreamLog.Word(state), problem,
+            o.Settings.Bitrate / 1000, o.Settings.Keyframes.TotalSeconds,
+            Math.Round(o.Rate / 1000, 1), o.Delay is { } delay ? Math.Round(delay.TotalMilliseconds, 1) : null,
+            o.Frames, o.Bytes, o.Dropped, losses,
+            o.Folder is null ? null : gate.Share($"/hls/{legs.Hosted.Session.Id}/{o.Id}/{HlsFolder.Playlist}", legs.Hosted.Owner), o.File);
+    }
 }
 
 /// <summary>A session with its ways in and out; <c>source</c> is missing where a client sends into it.</summary>
 internal sealed record StreamView(SessionView Session, SourceView? Source, IReadOnlyList<OutputView> Outputs)
 {
-    public static StreamView From(StreamLegs legs, Gate gate) => new(
-        SessionView.From(legs.Hosted, gate), legs.Source is { } source ? SourceView.From(source) : null,
-        [.. legs.Outputs.Select(o => OutputView.From(legs, o, gate))]);
+    public static StreamView From(StreamLegs legs, Gate gate)
+    {
+        // The session says why there is no picture before the source says that there is none.
+        var source = legs.Source is { } run ? SourceView.From(run) : null;
+        return new StreamView(SessionView.From(legs.Hosted, gate), source, [.. legs.Outputs.Select(o => OutputView.From(legs, o, gate))]);
+    }
 }
 
 /// <summary>Your streams.</summary>

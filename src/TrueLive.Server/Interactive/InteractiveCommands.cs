@@ -30,11 +30,17 @@ internal sealed class InteractiveCommands(
         var connection = new InteractiveConnection(carrier, hosted);
         connection.Commands = (command, token) => AnswerAsync(hosted, connection, command, token);
         hosted.Keep?.Dispose();
-        connection.Send(hosted.View(links, live.LiveHasCores, "hello"), InteractiveJson.Default.InteractiveView);
-        hosted.Attach(connection)?.Close("Another connection took over.");
-        // Changes between the greeting and here would otherwise never be sent.
-        if (hosted.Clip.Revisions.LastOrDefault() is { } newest)
-            connection.Send(newest);
+        // No change comes between the greeting and those that follow, and none is told twice, the older one last.
+        hosted.Clip.Tell(revisions =>
+        {
+            connection.Send(hosted.View(links, live.LiveHasCores, "hello"), InteractiveJson.Default.InteractiveView);
+            hosted.Attach(connection)?.Close("Another connection took over.");
+            if (revisions.LastOrDefault() is { } newest)
+                connection.Send(newest);
+        });
+        // One that ended meanwhile has told only those that were there.
+        if (registry.Find(hosted.Id) is null)
+            connection.Close("The interactive clip has ended.");
         using var stopping = lifetime.ApplicationStopping.Register(() => connection.Close("The server is shutting down."));
         try
         {
@@ -78,7 +84,7 @@ internal sealed class InteractiveCommands(
                 case "name":
                     if (command.Name is null || command.Name.Length > MaxName)
                         throw new ArgumentException($"A name of at most {MaxName} characters is needed.");
-                    socket.Send(hosted.Clip.Rename(Find(hosted, command.Revision).Number, command.Name)!, command.Id);
+                    hosted.Clip.Rename(Find(hosted, command.Revision).Number, command.Name, named => socket.Send(named, command.Id));
                     break;
                 case "select":
                     Select(hosted, socket, command);

@@ -26,6 +26,8 @@ internal sealed class InteractiveConnection(IInteractiveCarrier carrier, HostedC
         Channel.CreateBounded<(ReadOnlyMemory<byte>, RevisionFrame, bool)>(new BoundedChannelOptions(4 * InteractiveLoading.MaxFrames)
         { SingleReader = true });
     private long _newest;
+    private string? _why;
+    private volatile bool _over;
 
     /// <summary>Answers a command; set before <see cref="RunAsync"/>.</summary>
     public Func<InteractiveCommand, CancellationToken, Task>? Commands { get; set; }
@@ -45,15 +47,15 @@ internal sealed class InteractiveConnection(IInteractiveCarrier carrier, HostedC
     /// <summary>Queues a picture.</summary>
     public void Send(in RevisionFrame frame, bool asked) => Put((default, frame, asked));
 
-    /// <summary>Ends the connection.</summary>
+    /// <summary>Ends the connection; the first reason is kept.</summary>
     public void Close(string why)
     {
-        Why = why;
-        _out.Writer.TryComplete();
+        Interlocked.CompareExchange(ref _why, why, null);
+        Finish();
     }
 
     /// <summary>Why the server ended the connection; null when the client did.</summary>
-    public string? Why { get; private set; }
+    public string? Why => Volatile.Read(ref _why);
 
     /// <summary>Runs until either side ends it.</summary>
     public async Task RunAsync(CancellationToken cancel)
@@ -62,7 +64,7 @@ internal sealed class InteractiveConnection(IInteractiveCarrier carrier, HostedC
         var sending = SendAllAsync(stop.Token);
         var receiving = ReceiveAllAsync(stop.Token);
         await Task.WhenAny(sending, receiving).ConfigureAwait(false);
-        _out.Writer.TryComplete();
+        Finish();
         if (carrier.IsOpen)
             await sending.ConfigureAwait(false);
         await stop.CancelAsync().ConfigureAwait(false);
@@ -74,8 +76,15 @@ internal sealed class InteractiveConnection(IInteractiveCarrier carrier, HostedC
 
     private void Put((ReadOnlyMemory<byte> Text, RevisionFrame Frame, bool Asked) message)
     {
-        if (!_out.Writer.TryWrite(message))
+        // A clip that goes on beside the end of a connection says nothing about how its client reads.
+        if (!_out.Writer.TryWrite(message) && !_over)
             Close("The client reads too slowly.");
+    }
+
+    private void Finish()
+    {
+        _over = true;
+        _out.Writer.TryComplete();
     }
 
     private async Task SendAllAsync(CancellationToken cancel)
@@ -100,7 +109,7 @@ internal sealed class InteractiveConnection(IInteractiveCarrier carrier, HostedC
         catch (Exception error) when (error is WebSocketException or OperationCanceledException or IOException)
         {
             if (error is IOException)
-                Why ??= error.Message;
+                Interlocked.CompareExchange(ref _why, error.Message, null);
         }
     }
 
@@ -121,7 +130,8 @@ internal sealed class InteractiveConnection(IInteractiveCarrier carrier, HostedC
     {
         try
         {
-            Why ??= await carrier.ReceiveAllAsync(MaxMessage, AnswerAsync, cancel).ConfigureAwait(false);
+            Interlocked.CompareExchange(
+                ref _why, await carrier.ReceiveAllAsync(MaxMessage, AnswerAsync, cancel).ConfigureAwait(false), null);
         }
         catch (Exception error) when (error is WebSocketException or OperationCanceledException or IOException)
         {

@@ -24,7 +24,7 @@ internal sealed class JournalRecorder : IAsyncDisposable
     private readonly Lock _gate = new();
     private readonly string _folder;
     private readonly LiveSession _session;
-    private readonly Task _writing;
+    private readonly TaskCompletionSource _written = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<JournalCue> _cues = [];
     private readonly List<long> _resets = [];
     private readonly Dictionary<string, ReferencePicture> _references = [];
@@ -44,8 +44,6 @@ internal sealed class JournalRecorder : IAsyncDisposable
     {
         (_folder, _view, _session) = (folder, view, session);
         _resetCount = session.Settings.Resets;
-        Save();
-        _writing = Task.Factory.StartNew(WriteAll, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
     /// <summary>The progress of the recording.</summary>
@@ -59,10 +57,17 @@ internal sealed class JournalRecorder : IAsyncDisposable
     }
 
     /// <summary>Completes when everything recorded is on disk.</summary>
-    public Task Written => _writing;
+    public Task Written => _written.Task;
 
     /// <summary>Whether journal.json is up to date; false when it could not be written.</summary>
     public bool IsSaved { get; private set; }
+
+    /// <summary>Begins to write; nothing is on disk before.</summary>
+    public void Begin()
+    {
+        Save();
+        _ = Task.Factory.StartNew(WriteAll, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    }
 
     /// <summary>A picture came in.</summary>
     public void Received(VideoFrame frame)
@@ -155,7 +160,7 @@ internal sealed class JournalRecorder : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         End("The session ended.");
-        await _writing.ConfigureAwait(false);
+        await Written.ConfigureAwait(false);
     }
 
     private void WriteAll()
@@ -204,6 +209,7 @@ internal sealed class JournalRecorder : IAsyncDisposable
             while (_pictures.Reader.TryRead(out var picture))
                 picture.Frame.Dispose();
             Save();
+            _written.SetResult();
         }
     }
 

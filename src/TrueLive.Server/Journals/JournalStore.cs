@@ -18,10 +18,12 @@ internal sealed class JournalStore(ClipFolders folders, ServerOptions options, T
         if (!ClipFolders.IsId(id))
             return null;
         var folder = Path.Combine(folders.Journals, id!);
+        // Looked for before the disk is read, and after: it is known from before its first line until its last one is written.
+        var recorder = _writing.GetValueOrDefault(id!);
         if (ClipFolders.OwnerOf(folder) != owner || Journal.Open(folder) is not { } journal)
             return null;
-        if (_writing.TryGetValue(id!, out var recorder))
-            return recorder.View.Recording ? journal : journal.With(recorder.View);
+        if ((recorder ?? _writing.GetValueOrDefault(id!)) is { } known)
+            return known.View.Recording ? journal : journal.With(known.View);
         return journal.View.Recording ? journal.Left() : journal;
     }
 
@@ -59,6 +61,7 @@ internal sealed class JournalStore(ClipFolders folders, ServerOptions options, T
                 $"{s.Width}x{s.Height}",
                 now + TimeSpan.FromHours(options.ClipKeepHours), TierWords.Name(Tier.Live), TierWords.Means(Tier.Live)), session);
         _writing[id] = recorder;
+        recorder.Begin();
         _ = recorder.Written.ContinueWith(_ => Forget(id, recorder), CancellationToken.None, TaskContinuationOptions.None,
             TaskScheduler.Default);
         return recorder;

@@ -228,12 +228,24 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
         }
     }
 
-    private static void Delete(string folder)
+    // A program that the probe had started may still write there; the next run tries again.
+    private void Delete(string folder)
     {
-        if (Directory.Exists(folder))
-            Directory.Delete(folder, recursive: true);
+        try
+        {
+            if (Directory.Exists(folder))
+                Directory.Delete(folder, recursive: true);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            LogLeft(Path.GetFileName(folder), error.Message);
+        }
     }
 
     [LoggerMessage(EventId = 4001, EventName = "probe_failed", Level = LogLevel.Error, Message = "Probe run {Id} failed.")]
     private partial void LogFailed(string id, Exception error);
+
+    [LoggerMessage(EventId = 4002, EventName = "probe_left", Level = LogLevel.Warning,
+        Message = "Files of probe run {Id} could not be deleted yet: {Why}")]
+    private partial void LogLeft(string id, string why);
 }

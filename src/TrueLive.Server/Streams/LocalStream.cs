@@ -87,12 +87,12 @@ public sealed class LocalStream
     public string Status()
     {
         var (source, stats) = (_legs.Source!, _legs.Hosted.Session.Stats);
-        var line = new StringBuilder(StreamLog.Word(source.State))
+        var line = new StringBuilder(StreamLog.Word(source.Status.State))
             .Append(CultureInfo.InvariantCulture, $" {stats.GeneratedPerSecond:0.0} fps, step {stats.StepP50.TotalMilliseconds:0} ms, ")
             .Append(CultureInfo.InvariantCulture, $"age {stats.AgeP50.TotalMilliseconds:0} ms");
         foreach (var output in _legs.Outputs)
         {
-            line.Append(CultureInfo.InvariantCulture, $"  |  {output.Settings.Address.Shown} {StreamLog.Word(output.State)} ")
+            line.Append(CultureInfo.InvariantCulture, $"  |  {output.Settings.Address.Shown} {StreamLog.Word(output.Status.State)} ")
                 .Append(CultureInfo.InvariantCulture, $"{output.Rate / 1000:0} kbit/s, {output.Dropped} dropped");
             if (output.Delay is { } delay)
                 line.Append(CultureInfo.InvariantCulture, $", {delay.TotalMilliseconds:0} ms");

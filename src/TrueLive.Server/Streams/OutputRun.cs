@@ -28,6 +28,7 @@ internal sealed class OutputRun : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _running;
     private volatile OutputFlow? _flow;
+    private volatile LegStatus _status = new(LegState.Connecting, null, 0);
     private string? _marked;
     private long _bytes;
     private long _frames;
@@ -55,13 +56,7 @@ internal sealed class OutputRun : IAsyncDisposable
     /// <summary>For HLS, where playlist and segments are.</summary>
     public HlsFolder? Folder { get; }
 
-    public LegState State { get; private set; }
-
-    /// <summary>Why it is not live, in words; null while it is.</summary>
-    public string? Problem { get; private set; }
-
-    /// <summary>How often it broke off or failed.</summary>
-    public long Losses { get; private set; }
+    public LegStatus Status => _status;
 
     /// <summary>For a recording, the name of the file in work.</summary>
     public string? File { get; private set; }
@@ -90,7 +85,7 @@ internal sealed class OutputRun : IAsyncDisposable
     {
         while (!stop.IsCancellationRequested)
         {
-            Enter(LegState.Connecting, Problem);
+            Enter(LegState.Connecting, _status.Problem);
             string? why;
             try
             {
@@ -109,10 +104,9 @@ internal sealed class OutputRun : IAsyncDisposable
             }
             if (why is null || stop.IsCancellationRequested)
                 continue;
-            Losses++;
             var pause = _pause.After(_flow?.Since);
             _flow = null;
-            Enter(LegState.Retrying, $"{why} Tried again after {pause.TotalSeconds:0} s.");
+            Enter(LegState.Retrying, $"{why} Tried again after {pause.TotalSeconds:0} s.", losses: 1);
             await Task.Delay(pause, _time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
         _hosted.Broadcaster.Remove(_queue);
@@ -213,9 +207,9 @@ internal sealed class OutputRun : IAsyncDisposable
         flow.Opened.TrySetResult(false);
     }
 
-    private void Enter(LegState state, string? problem)
+    private void Enter(LegState state, string? problem, int losses = 0)
     {
-        (State, Problem) = (state, problem);
+        _status = new LegStatus(state, problem, _status.Losses + losses);
         _events.Add(Id, state, problem);
     }
 }

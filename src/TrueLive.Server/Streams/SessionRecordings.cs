@@ -47,7 +47,7 @@ internal sealed partial class SessionRecordings(
         var written = run.Output;
         hosted.Recorded = () => new RecordedView(recording.State.Id, recording.State.Started, written.Bytes);
         // Of this machine's folders the client learns nothing.
-        recording.Problem = () => written.Problem?.Replace(recording.Folder + '/', "", StringComparison.Ordinal);
+        recording.Problem = () => written.Status.Problem?.Replace(recording.Folder + '/', "", StringComparison.Ordinal);
         LogBegan(logger, id, recording.State.Id);
         run.Recording = recording;
         run.Ended = EndAsync(run, recording);

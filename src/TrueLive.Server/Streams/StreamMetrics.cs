@@ -14,18 +14,18 @@ internal sealed class StreamMetrics : IDisposable
     {
         _registry = registry;
         _meter.CreateObservableGauge(
-            "truelive.stream.sources", () => ByState(Sources.Select(l => l.Source!.State)),
+            "truelive.stream.sources", () => ByState(Sources.Select(l => l.Source!.Status.State)),
             "{stream}", "Streams by the state of their source.");
         _meter.CreateObservableGauge(
-            "truelive.stream.outputs", () => ByState(_registry.All.SelectMany(l => l.Outputs).Select(o => o.State)),
+            "truelive.stream.outputs", () => ByState(_registry.All.SelectMany(l => l.Outputs).Select(o => o.Status.State)),
             "{output}", "Outputs of sessions by state.");
         _meter.CreateObservableCounter(
             "truelive.stream.source.losses",
-            () => Sources.Select(l => new Measurement<long>(l.Source!.Losses, Tag("session", l.Hosted.Session.Id))),
+            () => Sources.Select(l => new Measurement<long>(l.Source!.Status.Losses, Tag("session", l.Hosted.Session.Id))),
             "{loss}", "Connections to a source that broke off or failed.");
         Counter("frames", o => o.Frames, "{frame}", "Pictures that an output passed on.");
         Counter("frames.dropped", o => o.Dropped, "{frame}", "Pictures that an output took too slowly and that were let go.");
-        Counter("losses", o => o.Losses, "{loss}", "Connections of an output that broke off or failed.");
+        Counter("losses", o => o.Status.Losses, "{loss}", "Connections of an output that broke off or failed.");
         Gauge("rate", o => o.Rate, "bit/s", "Bits per second that an output passes on.");
         Gauge("delay", o => o.Delay?.TotalSeconds ?? 0, "s", "Coded pictures that wait for an output, by their length.");
     }

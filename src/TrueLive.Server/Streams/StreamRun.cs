@@ -34,6 +34,12 @@ internal enum LegState : byte
     Ended,
 }
 
+/// <summary>How a leg stands. One reference, so that no reader sees a loss without its reason.</summary>
+/// <param name="State">What it is doing.</param>
+/// <param name="Problem">Why it is not live, in words; null while it is.</param>
+/// <param name="Losses">How often it broke off or failed.</param>
+internal sealed record LegStatus(LegState State, string? Problem, long Losses);
+
 /// <summary>
 /// Keeps a session supplied from a source: one connection after another, each with an epoch of its own, with growing pauses between those
 /// that fail. While there is none, the session is detached and says why. Publishers who come to us are taken after the shortest pause.
@@ -51,17 +57,12 @@ internal sealed class StreamRun(
     private (long Overdue, long Jumps) _before;
     private RtmpPlace? _awaited;
     private RtmpPublisher? _publisher;
+    private volatile LegStatus _status = new(LegState.Connecting, null, 0);
 
     /// <summary>Where the pictures come from, without anything secret.</summary>
     public StreamAddress Address => request.Source;
 
-    public LegState State { get; private set; }
-
-    /// <summary>Why it is not live, in words; null while it is.</summary>
-    public string? Problem { get; private set; }
-
-    /// <summary>Connections that broke off or failed.</summary>
-    public long Losses { get; private set; }
+    public LegStatus Status => _status;
 
     /// <summary>Size of the picture when the connection began; null before the first.</summary>
     public (int Width, int Height)? Size { get; private set; }
@@ -98,7 +99,7 @@ internal sealed class StreamRun(
         {
             long? liveSince = null;
             string words;
-            Enter(LegState.Connecting, Problem);
+            Enter(LegState.Connecting, _status.Problem);
             try
             {
                 var place = await access.OpenAsync(Address, output: false, request.Trusted, stop).ConfigureAwait(false);
@@ -137,7 +138,6 @@ internal sealed class StreamRun(
             }
             if (stop.IsCancellationRequested || HasEnded)
                 break;
-            Losses++;
             if (request.OnLoss == LossAction.End)
             {
                 sessions.End(hosted, EndCause.ReceiveClient, words);
@@ -145,7 +145,7 @@ internal sealed class StreamRun(
             }
             // Who publishes to us sets the pace: an encoder that comes back must be taken before it gives up.
             var pause = _awaited is null ? _pause.After(liveSince) : GrowingPause.Shortest;
-            Enter(LegState.Retrying, $"{words} Tried again after {pause.TotalSeconds:0} s.");
+            Enter(LegState.Retrying, $"{words} Tried again after {pause.TotalSeconds:0} s.", losses: 1);
             await Task.Delay(pause, time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
@@ -167,10 +167,11 @@ internal sealed class StreamRun(
         source.Sound.Heard = (in packet, arrived) => broadcaster.SendAudio(source, packet, arrived);
     }
 
-    private void Enter(LegState state, string? problem)
+    private void Enter(LegState state, string? problem, int losses = 0)
     {
-        (State, Problem) = (state, problem);
+        // Whoever sees the state finds that the session says the same.
         hosted.Input.Tell(problem);
+        _status = new LegStatus(state, problem, _status.Losses + losses);
         events.Add("source", state, problem);
     }
 

@@ -23,25 +23,6 @@ internal enum SctpState
     Ended,
 }
 
-/// <summary>What happened in an association.</summary>
-internal enum SctpEventKind : byte
-{
-    /// <summary>Data may be sent from now on.</summary>
-    Established,
-
-    /// <summary>A whole message came.</summary>
-    Message,
-
-    /// <summary>The peer has closed its side of a stream.</summary>
-    StreamReset,
-
-    /// <summary>The association is over.</summary>
-    Ended,
-}
-
-/// <summary>One event of an association; a message has its payload protocol and bytes.</summary>
-internal readonly record struct SctpEvent(SctpEventKind Kind, ushort Stream = 0, uint Protocol = 0, byte[]? Data = null);
-
 /// <summary>
 /// One SCTP association over DTLS (RFC 8261), as much of RFC 9260 as data channels need (RFC 8831): four-way start with a signed
 /// cookie, both sides may begin; DATA with SACK; partial reliability (RFC 3758); stream reset (RFC 6525). Input is hostile: broken
@@ -56,32 +37,25 @@ internal sealed class SctpAssociation
     /// <summary>Streams each way, data channels at most (RFC 8832 section 6 numbers them from 0).</summary>
     internal const ushort Streams = 1024;
 
-    private static readonly TimeSpan CookieLife = TimeSpan.FromSeconds(60);
-    private static readonly TimeSpan ResetRepeat = TimeSpan.FromSeconds(1);
-
     private readonly Queue<SctpEvent> _events = new();
     private readonly SctpPacketWriter _writer;
     private readonly SctpSender _sender;
     private readonly SctpReceiver _receiver = new();
+    private readonly SctpStreamResets _resets;
     private readonly byte[] _secret = RandomNumberGenerator.GetBytes(32);
     private readonly uint _localTag = Random32();
     private readonly uint _localTsn = Random32();
-    private readonly Queue<ushort> _resets = new();
     private byte[] _cookie = [];
     private Instant _handshakeDue;
     private int _handshakes;
-    private uint _peerResetSequence;
-    private uint _resetSequence;
-    private Instant? _resetDue;
-    private uint? _resetLast;
 
     /// <param name="output">Takes each packet; the bytes are borrowed.</param>
     public SctpAssociation(PacketOut output)
     {
-        _resetSequence = _localTsn;
         _writer = new SctpPacketWriter(output);
         _sender = new SctpSender(_writer);
         _sender.Begin(_localTsn);
+        _resets = new SctpStreamResets(_writer, _sender, _receiver, _localTsn);
     }
 
     /// <summary>The state of the association.</summary>
@@ -124,16 +98,12 @@ internal sealed class SctpAssociation
     /// <summary>Closes this side of a stream after the messages that are already queued on it.</summary>
     public void Reset(ushort stream, Instant now)
     {
-        // One entry for each stream: a peer that opens and closes streams and never answers would otherwise make the queue grow without
-        // limit.
-        if (State != SctpState.Established || _resets.Skip(_resetLast is null ? 0 : 1).Contains(stream))
-            return;
-        _resets.Enqueue(stream);
-        SendReset(now);
+        if (State == SctpState.Established)
+            _resets.Add(stream, now);
     }
 
     /// <summary>Streams whose end the peer has not acknowledged.</summary>
-    internal int WaitingResets => _resets.Count;
+    internal int WaitingResets => _resets.Waiting;
 
     /// <summary>Ends at once and tells the peer.</summary>
     public void Abort()
@@ -183,8 +153,7 @@ internal sealed class SctpAssociation
         if (State != SctpState.Established)
             return;
         _sender.Tick(now);
-        if (_resetDue is { } due && now >= due)
-            SendReset(now);
+        _resets.Tick(now);
         if (_sender.Timeouts > SctpSender.MaxTimeouts)
             Abort();
     }
@@ -218,7 +187,7 @@ internal sealed class SctpAssociation
                 chunk.Value.CopyTo(_writer.Chunk(SctpChunkType.HeartbeatAck, 0, chunk.Value.Length));
                 break;
             case SctpChunkType.Reconfig when State == SctpState.Established:
-                TakeReconfig(chunk.Value, now);
+                _resets.Receive(chunk.Value, now, TakeMessages, Closed);
                 break;
             case SctpChunkType.Shutdown:
                 _writer.Chunk(SctpChunkType.ShutdownAck, 0, 0);
@@ -268,18 +237,13 @@ internal sealed class SctpAssociation
         var peerTag = BinaryPrimitives.ReadUInt32BigEndian(value);
         if (peerTag == 0)
             return;
-        // The signed cookie holds the peer's state, so that nothing is stored before it comes back (RFC 9260 section 5.1.3).
-        Span<byte> cookie = stackalloc byte[20 + 32];
-        BinaryPrimitives.WriteInt64BigEndian(cookie, now.Microseconds);
-        BinaryPrimitives.WriteUInt32BigEndian(cookie[8..], peerTag);
-        value.Slice(12, 4).CopyTo(cookie[12..]);
-        value.Slice(4, 4).CopyTo(cookie[16..]);
-        HMACSHA256.HashData(_secret, cookie[..20], cookie[20..]);
-        var answer = _writer.Chunk(SctpChunkType.InitAck, 0, InitLength + 4 + cookie.Length, peerTag);
+        var cookie = new SctpCookie(peerTag, BinaryPrimitives.ReadUInt32BigEndian(value[12..]),
+            BinaryPrimitives.ReadUInt32BigEndian(value[4..]));
+        var answer = _writer.Chunk(SctpChunkType.InitAck, 0, InitLength + 4 + SctpCookie.Length, peerTag);
         WriteInit(answer);
         BinaryPrimitives.WriteUInt16BigEndian(answer[InitLength..], 7);
-        BinaryPrimitives.WriteUInt16BigEndian(answer[(InitLength + 2)..], (ushort)(4 + cookie.Length));
-        cookie.CopyTo(answer[(InitLength + 4)..]);
+        BinaryPrimitives.WriteUInt16BigEndian(answer[(InitLength + 2)..], (ushort)(4 + SctpCookie.Length));
+        cookie.Write(answer[(InitLength + 4)..], _secret, now);
         _writer.Flush();
     }
 
@@ -300,21 +264,14 @@ internal sealed class SctpAssociation
         }
     }
 
-    private void TakeCookie(ReadOnlySpan<byte> cookie, Instant now)
+    private void TakeCookie(ReadOnlySpan<byte> value, Instant now)
     {
-        Span<byte> signature = stackalloc byte[32];
-        if (cookie.Length != 20 + 32)
-            return;
-        HMACSHA256.HashData(_secret, cookie[..20], signature);
-        var made = new Instant(BinaryPrimitives.ReadInt64BigEndian(cookie));
-        if (!CryptographicOperations.FixedTimeEquals(signature, cookie[20..]) || now > made + CookieLife)
-            return;
-        var peerTag = BinaryPrimitives.ReadUInt32BigEndian(cookie[8..]);
         // A repeated cookie is acknowledged again. Another peer's would mean a restart, which DTLS rules out.
-        if (State == SctpState.Established && peerTag != _writer.PeerTag)
+        if (SctpCookie.Read(value, _secret, now) is not { } cookie
+            || State == SctpState.Established && cookie.PeerTag != _writer.PeerTag)
             return;
         if (State != SctpState.Established)
-            Learn(peerTag, BinaryPrimitives.ReadUInt32BigEndian(cookie[12..]), BinaryPrimitives.ReadUInt32BigEndian(cookie[16..]));
+            Learn(cookie.PeerTag, cookie.PeerTsn, cookie.PeerWindow);
         _writer.Chunk(SctpChunkType.CookieAck, 0, 0);
         Establish();
     }
@@ -322,7 +279,7 @@ internal sealed class SctpAssociation
     private void Learn(uint tag, uint tsn, uint window)
     {
         _writer.PeerTag = tag;
-        _peerResetSequence = tsn - 1;
+        _resets.Begin(tsn);
         _receiver.Begin(tsn);
         _sender.PeerWindow(window);
     }
@@ -336,71 +293,7 @@ internal sealed class SctpAssociation
         _events.Enqueue(new SctpEvent(SctpEventKind.Established));
     }
 
-    private void SendReset(Instant now)
-    {
-        if (_resets.Count == 0)
-        {
-            _resetDue = null;
-            return;
-        }
-        if (_resetLast is null)
-        {
-            // The request names the last TSN of the stream; messages still waiting for the window have none yet.
-            if (_sender.HoldsUnsent(_resets.Peek()))
-            {
-                _resetDue = now;
-                return;
-            }
-            _sender.ResetStream(_resets.Peek());
-            _resetLast = _sender.NextTsn - 1;
-        }
-        // One request at a time; it is repeated until the answer takes it off the queue (RFC 6525 section 5.1.2).
-        var value = _writer.Chunk(SctpChunkType.Reconfig, 0, 18);
-        BinaryPrimitives.WriteUInt16BigEndian(value, 13);
-        BinaryPrimitives.WriteUInt16BigEndian(value[2..], 18);
-        BinaryPrimitives.WriteUInt32BigEndian(value[4..], _resetSequence);
-        BinaryPrimitives.WriteUInt32BigEndian(value[8..], _peerResetSequence);
-        BinaryPrimitives.WriteUInt32BigEndian(value[12..], _resetLast.Value);
-        BinaryPrimitives.WriteUInt16BigEndian(value[16..], _resets.Peek());
-        _writer.Flush();
-        _resetDue = now + ResetRepeat;
-    }
-
-    private void TakeReconfig(ReadOnlySpan<byte> value, Instant now)
-    {
-        while (SctpChunk.TryNext(ref value, out var type, out var content))
-        {
-            if (type == 13 && content.Length >= 12)
-            {
-                var sequence = BinaryPrimitives.ReadUInt32BigEndian(content);
-                var waits = (int)(BinaryPrimitives.ReadUInt32BigEndian(content[8..]) - _receiver.Cumulative) > 0;
-                if (!waits && sequence == _peerResetSequence + 1)
-                {
-                    _peerResetSequence = sequence;
-                    TakeMessages();
-                    for (var streams = content[12..]; streams.Length >= 2; streams = streams[2..])
-                    {
-                        var stream = BinaryPrimitives.ReadUInt16BigEndian(streams);
-                        _receiver.ResetStream(stream);
-                        _events.Enqueue(new SctpEvent(SctpEventKind.StreamReset, stream));
-                    }
-                }
-                var answer = _writer.Chunk(SctpChunkType.Reconfig, 0, 12);
-                BinaryPrimitives.WriteUInt16BigEndian(answer, 16);
-                BinaryPrimitives.WriteUInt16BigEndian(answer[2..], 12);
-                BinaryPrimitives.WriteUInt32BigEndian(answer[4..], sequence);
-                BinaryPrimitives.WriteUInt32BigEndian(answer[8..], waits ? 6u : 1u);
-            }
-            else if (type == 16 && content.Length >= 8 && BinaryPrimitives.ReadUInt32BigEndian(content) == _resetSequence
-                && BinaryPrimitives.ReadUInt32BigEndian(content[4..]) != 6)
-            {
-                _resets.TryDequeue(out _);
-                _resetLast = null;
-                _resetSequence++;
-                SendReset(now);
-            }
-        }
-    }
+    private void Closed(ushort stream) => _events.Enqueue(new SctpEvent(SctpEventKind.StreamReset, stream));
 
     private void TakeMessages()
     {

@@ -17,28 +17,18 @@ internal sealed class SctpSender(SctpPacketWriter writer)
     public const int MaxTimeouts = 10;
 
     private const int MaxData = SctpPacketWriter.MaxPacket - 12 - 16;
-    private const int Mtu = SctpPacketWriter.MaxPacket;
-    private const double MinRto = 0.3;
-    private const double MaxRto = 10;
-
     private const int MaxIdle = 16;
 
-    private readonly LinkedList<Chunk> _queue = new();
-    private readonly Stack<LinkedListNode<Chunk>> _idle = new(MaxIdle);
+    private readonly SctpWindow _window = new();
+    private readonly LinkedList<SctpOutgoingChunk> _queue = new();
+    private readonly Stack<LinkedListNode<SctpOutgoingChunk>> _idle = new(MaxIdle);
     private readonly Dictionary<ushort, ushort> _sequences = [];
     private readonly Dictionary<ushort, ushort> _skipped = [];
     private uint _next;
     private uint _acked;
     private uint _advanced;
     private int _inFlight;
-    private int _window = 4 * Mtu;
-    private int _threshold = int.MaxValue;
-    private int _partial;
     private uint _peerWindow;
-    private uint? _recoverTo;
-    private double _srtt;
-    private double _rttvar;
-    private double _rto = 1;
     private Instant? _timer;
     private bool _forwardDue;
 
@@ -73,7 +63,7 @@ internal sealed class SctpSender(SctpPacketWriter writer)
     {
         if (Buffered + data.Length > MaxBuffered)
             return false;
-        var message = new Message(stream, protocol, ordered, maxRepeats);
+        var message = new SctpOutgoingMessage(stream, protocol, ordered, maxRepeats);
         for (var at = 0; at < data.Length; at += MaxData)
         {
             var length = Math.Min(MaxData, data.Length - at);
@@ -90,7 +80,7 @@ internal sealed class SctpSender(SctpPacketWriter writer)
         if (_forwardDue)
         {
             WriteForward();
-            _timer ??= now + (long)(_rto * 1e6);
+            _timer ??= now + _window.TimeoutUs;
         }
         var burst = 0;
         for (var node = _queue.First; node is not null; node = node.Next)
@@ -99,7 +89,8 @@ internal sealed class SctpSender(SctpPacketWriter writer)
             if (chunk.Message.GivenUp || (chunk.Sent && !chunk.Resend))
                 continue;
             // One chunk may always be in flight, or a closed window would never open (zero window probe).
-            if (_inFlight > 0 && (_inFlight + chunk.Data.Length > _window || (!chunk.Sent && _inFlight + chunk.Data.Length > _peerWindow)))
+            if (_inFlight > 0 && (_inFlight + chunk.Data.Length > _window.Bytes
+                || (!chunk.Sent && _inFlight + chunk.Data.Length > _peerWindow)))
                 break;
             if (!chunk.Sent)
             {
@@ -117,7 +108,7 @@ internal sealed class SctpSender(SctpPacketWriter writer)
             (chunk.Sent, chunk.Resend, chunk.InFlight, chunk.SentAt, chunk.Missing) = (true, false, true, now, 0);
             _inFlight += chunk.Data.Length;
             Write(chunk);
-            _timer ??= now + (long)(_rto * 1e6);
+            _timer ??= now + _window.TimeoutUs;
             if (++burst == 64)
                 break;
         }
@@ -132,7 +123,7 @@ internal sealed class SctpSender(SctpPacketWriter writer)
         var gaps = BinaryPrimitives.ReadUInt16BigEndian(value[8..]);
         if ((int)(cumulative - _acked) < 0 || (int)(cumulative - _next) >= 0 || value.Length < 12 + gaps * 4)
             return;
-        var full = _inFlight >= _window - Mtu;
+        var full = _window.IsUsed(_inFlight);
         var advanced = cumulative != _acked;
         var newly = 0;
         _acked = cumulative;
@@ -166,14 +157,15 @@ internal sealed class SctpSender(SctpPacketWriter writer)
         _peerWindow = BinaryPrimitives.ReadUInt32BigEndian(value[4..]);
         if (newly > 0)
             Timeouts = 0;
-        Grow(advanced, full, newly);
-        FastRetransmit(highest);
-        if (_recoverTo is { } to && (int)(cumulative - to) >= 0)
-            _recoverTo = null;
+        if (advanced && full)
+            _window.Grow(newly);
+        if (LoseMissing(highest))
+            _window.Lost(_next - 1);
+        _window.Arrived(cumulative);
         if (_inFlight == 0 && _advanced == _acked)
             _timer = null;
         else if (advanced)
-            _timer = now + (long)(_rto * 1e6);
+            _timer = now + _window.TimeoutUs;
         AdvancePeer();
         Send(now);
     }
@@ -184,9 +176,7 @@ internal sealed class SctpSender(SctpPacketWriter writer)
         if (_timer is not { } due || now < due)
             return;
         Timeouts++;
-        _threshold = Math.Max(_window / 2, 4 * Mtu);
-        (_window, _partial, _recoverTo) = (Mtu, 0, null);
-        _rto = Math.Min(_rto * 2, MaxRto);
+        _window.TimedOut();
         foreach (var chunk in _queue)
         {
             if (!chunk.Sent)
@@ -198,26 +188,26 @@ internal sealed class SctpSender(SctpPacketWriter writer)
         AdvancePeer();
         _forwardDue = _advanced != _acked;
         if (_queue.Count > 0 || _forwardDue)
-            _timer = now + (long)(_rto * 1e6);
+            _timer = now + _window.TimeoutUs;
         Send(now);
     }
 
-    private LinkedListNode<Chunk> Take(Message message, byte flags, ReadOnlySpan<byte> data)
+    private LinkedListNode<SctpOutgoingChunk> Take(SctpOutgoingMessage message, byte flags, ReadOnlySpan<byte> data)
     {
         if (!_idle.TryPop(out var node))
-            node = new LinkedListNode<Chunk>(new Chunk());
+            node = new LinkedListNode<SctpOutgoingChunk>(new SctpOutgoingChunk());
         node.Value.Begin(message, flags, data);
         return node;
     }
 
     // Chunk nodes are reused: a trace goes out with every picture.
-    private void Keep(LinkedListNode<Chunk> node)
+    private void Keep(LinkedListNode<SctpOutgoingChunk> node)
     {
         if (_idle.Count < MaxIdle)
             _idle.Push(node);
     }
 
-    private int Acknowledge(Chunk chunk, Instant now)
+    private int Acknowledge(SctpOutgoingChunk chunk, Instant now)
     {
         if (chunk.Acked)
             return 0;
@@ -228,38 +218,13 @@ internal sealed class SctpSender(SctpPacketWriter writer)
             chunk.InFlight = false;
             _inFlight -= chunk.Data.Length;
             if (chunk.Repeats == 0)
-                Measure((now - chunk.SentAt) / 1e6);
+                _window.Measure((now - chunk.SentAt) / 1e6);
         }
         return chunk.Data.Length;
     }
 
-    private void Measure(double rtt)
-    {
-        if (_srtt == 0)
-            (_srtt, _rttvar) = (rtt, rtt / 2);
-        else
-            (_rttvar, _srtt) = (0.75 * _rttvar + 0.25 * Math.Abs(_srtt - rtt), 0.875 * _srtt + 0.125 * rtt);
-        _rto = Math.Clamp(_srtt + 4 * _rttvar, MinRto, MaxRto);
-    }
-
-    private void Grow(bool advanced, bool full, int newly)
-    {
-        if (!advanced || _recoverTo is not null || !full)
-            return;
-        if (_window <= _threshold)
-        {
-            _window += Math.Min(newly, Mtu);
-            return;
-        }
-        _partial += newly;
-        if (_partial >= _window)
-        {
-            _partial -= _window;
-            _window += Mtu;
-        }
-    }
-
-    private void FastRetransmit(uint highest)
+    // Fast retransmit (RFC 9260 section 7.2.4).
+    private bool LoseMissing(uint highest)
     {
         var lost = false;
         foreach (var chunk in _queue)
@@ -271,13 +236,10 @@ internal sealed class SctpSender(SctpPacketWriter writer)
             Lose(chunk);
             lost = true;
         }
-        if (!lost || _recoverTo is not null)
-            return;
-        _threshold = Math.Max(_window / 2, 4 * Mtu);
-        (_window, _partial, _recoverTo) = (_threshold, 0, _next - 1);
+        return lost;
     }
 
-    private void Lose(Chunk chunk)
+    private void Lose(SctpOutgoingChunk chunk)
     {
         if (chunk.InFlight)
         {
@@ -324,7 +286,7 @@ internal sealed class SctpSender(SctpPacketWriter writer)
         }
     }
 
-    private void Write(Chunk chunk)
+    private void Write(SctpOutgoingChunk chunk)
     {
         var value = writer.Chunk(SctpChunkType.Data, chunk.Flags, 12 + chunk.Data.Length);
         BinaryPrimitives.WriteUInt32BigEndian(value, chunk.Tsn);
@@ -345,56 +307,5 @@ internal sealed class SctpSender(SctpPacketWriter writer)
                 return true;
         }
         return false;
-    }
-
-    private sealed class Message(ushort stream, uint protocol, bool ordered, int? maxRepeats)
-    {
-        public ushort Stream => stream;
-
-        public uint Protocol => protocol;
-
-        public bool Ordered => ordered;
-
-        public int? MaxRepeats => maxRepeats;
-
-        public ushort Sequence { get; set; }
-
-        public bool GivenUp { get; set; }
-    }
-
-    private sealed class Chunk
-    {
-        private byte[] _bytes = [];
-
-        public Message Message { get; private set; } = null!;
-
-        public byte Flags { get; private set; }
-
-        public ReadOnlyMemory<byte> Data { get; private set; }
-
-        public uint Tsn { get; set; }
-
-        public bool Sent { get; set; }
-
-        public bool InFlight { get; set; }
-
-        public bool Acked { get; set; }
-
-        public bool Resend { get; set; }
-
-        public int Repeats { get; set; }
-
-        public int Missing { get; set; }
-
-        public Instant SentAt { get; set; }
-
-        public void Begin(Message message, byte flags, ReadOnlySpan<byte> data)
-        {
-            if (_bytes.Length < data.Length)
-                _bytes = new byte[data.Length];
-            data.CopyTo(_bytes);
-            (Message, Flags, Data) = (message, flags, _bytes.AsMemory(0, data.Length));
-            (Tsn, Sent, InFlight, Acked, Resend, Repeats, Missing, SentAt) = (0, false, false, false, false, 0, 0, default);
-        }
     }
 }

@@ -151,6 +151,32 @@ public sealed class InteractiveClipTests : IAsyncDisposable
         Assert.Equal(states.Order(), states);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Who_names_a_revision_or_asks_for_all_hears_of_it_before_its_next_state(bool names)
+    {
+        using var go = new SemaphoreSlim(0);
+        _model.OnStep = () => go.Wait(TestContext.Current.CancellationToken);
+        var number = _clip.Tweak(Tweak("a")).Number;
+        WaitFor(number, RevisionState.Rendering);
+        bool? overtaken = null;
+        void Told(ClipRevision revision)
+        {
+            // Nothing keeps the rendering from going on but this.
+            _model.OnStep = null;
+            go.Release(1000);
+            overtaken = SpinWait.SpinUntil(() => _changes.Count > 0, TimeSpan.FromMilliseconds(100));
+        }
+        if (names)
+            _clip.Rename(number, "kept", Told);
+        else
+            _clip.Tell(revisions => Told(revisions[^1]));
+        Assert.False(overtaken);
+        Assert.Equal(names ? "kept" : "", WaitFor(number, RevisionState.Full).Name);
+        Assert.False(_clip.Busy);
+    }
+
     [Fact]
     public void Named_revisions_are_kept_until_no_more_fit_and_then_a_tweak_is_refused()
     {

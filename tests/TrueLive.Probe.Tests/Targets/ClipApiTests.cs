@@ -48,7 +48,7 @@ public sealed class ClipApiTests : IDisposable
     }
 
     [Fact]
-    [Trait("Run", "long")]
+    [Trait("Run", "full")]
     public async Task A_busy_service_is_asked_again_when_it_says_and_the_wait_is_not_its_turnaround()
     {
         _bad = "busy";

@@ -23,6 +23,7 @@ public sealed class ClipWorkerTests(MadeFiles files) : IClassFixture<MadeFiles>
             var now = (await server.Http.GetFromJsonAsync<JsonNode>($"/v1/clips/{job["id"]}", Cancel))!;
             if (fits(now))
                 return now;
+            Assert.True((string)now["state"]! is "queued" or "running", now.ToJsonString());
             await timer.WaitForNextTickAsync(Cancel);
         }
     }

@@ -86,6 +86,8 @@ public sealed class OptionsReaderTests : IDisposable
         Assert.Contains("which cannot be read: it is empty", Refused(), StringComparison.Ordinal);
         File.WriteAllText(_file, new string('x', 100_000));
         Assert.Contains("it is longer than", Refused(), StringComparison.Ordinal);
+        File.WriteAllText(_file, "hunter2\nhunter2");
+        Assert.Contains("which cannot be read: it has more than one line", Refused(), StringComparison.Ordinal);
         File.WriteAllText(_file, "hunter2");
         Assert.Equal("TRUELIVE_JOIN_KEY and TRUELIVE_JOIN_KEY_FILE are both set: leave one of them out.",
             Refused(("TRUELIVE_JOIN_KEY", "x")));

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.IO.Compression;
 using System.Net;
 using System.Net.Http.Json;
@@ -46,7 +47,7 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
         var camera = new SteppedCamera(40, frame =>
         {
             // Half of the writer's queue, so that no picture is lost.
-            SpinWait.SpinUntil(() => frame - hosted.Observer.Recorder!.View.Frames < 8);
+            SpinWait.SpinUntil(() => frame - hosted.Observer.Recorder!.View.Frames < 8, TimeSpan.FromMinutes(5));
             if (frame == 10)
                 hosted.Session.Update("a", new PromptChange("neon", null, TimeSpan.Zero));
             else if (frame == 25)
@@ -119,7 +120,7 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
         var hosted = registry.Find((string)made["id"]!)!;
         var camera = new SteppedCamera(40, frame =>
         {
-            SpinWait.SpinUntil(() => frame - hosted.Observer.Recorder!.View.Frames < 8);
+            SpinWait.SpinUntil(() => frame - hosted.Observer.Recorder!.View.Frames < 8, TimeSpan.FromMinutes(5));
             if (frame == 10)
                 hosted.Session.Update("a", new PromptChange("neon", null, TimeSpan.Zero));
         }, ahead: 4);
@@ -204,6 +205,31 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
         var journals = server.Services.GetRequiredService<JournalStore>();
         Assert.Equal((false, "The server stopped while it was recorded."),
             (journals.Find("", id)!.View.Recording, journals.Find("", id)!.View.EndedBecause));
+    }
+
+    [Fact]
+    public async Task A_journal_that_ends_while_it_is_looked_at_was_not_left_by_a_server_that_was_killed()
+    {
+        await using var server = await ClipServer.StartAsync(files);
+        var made = await ClipServer.JsonAsync(await server.Http.PostAsJsonAsync("/v1/sessions", new { size = "256x192" }, Cancel));
+        var id = (string)(await ClipServer.JsonAsync(await server.Http.PostAsync($"/v1/sessions/{made["id"]}/journal", null, Cancel)))["id"]!;
+        var journals = server.Services.GetRequiredService<JournalStore>();
+        var state = Path.Combine(server.Data, "clips", "journals", id, "journal.json");
+        var begun = await File.ReadAllBytesAsync(state, Cancel);
+        File.Delete(state);
+        using (var make = Process.Start("mkfifo", [state]))
+            await make.WaitForExitAsync(Cancel);
+        var looking = Task.Run(() => journals.Find("local", id), Cancel);
+        // Opens when the other side has opened it to read; what is on disk then is older than the end.
+        await using (var held = new FileStream(state, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+        {
+            await server.Http.DeleteAsync($"/v1/sessions/{made["id"]}/journal", Cancel);
+            while (journals.WrittenAsync(id) != Task.CompletedTask)
+                await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, Cancel);
+            await held.WriteAsync(begun, Cancel);
+        }
+        var found = (await looking)!.View;
+        Assert.Equal((false, "It was stopped."), (found.Recording, found.EndedBecause));
     }
 
     [Fact]

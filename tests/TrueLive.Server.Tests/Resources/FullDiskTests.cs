@@ -103,7 +103,7 @@ public sealed class FullDiskTests(MadeFiles files) : IClassFixture<MadeFiles>
         var recorder = hosted.Observer.Recorder!;
         // No picture is lost before the disk is full.
         var camera = new SteppedCamera(300, frame =>
-            SpinWait.SpinUntil(() => frame - recorder.View.Frames < 8 || !recorder.View.Recording), noise: true);
+            SpinWait.SpinUntil(() => frame - recorder.View.Frames < 8 || !recorder.View.Recording, TimeSpan.FromMinutes(5)), noise: true);
         await registry.RunAsync(hosted, "test", camera, camera, Cancel);
         await journals.WrittenAsync((string)begun["id"]!);
         disk.Fill();

@@ -47,6 +47,7 @@ public sealed class NumberedScene : IAsyncLifetime
     /// <summary>The numbers in what ffmpeg plays from an input; tried until so many pictures came.</summary>
     public async Task<int[]> NumbersAsync(int frames, params string[] input)
     {
+        var began = TimeProvider.System.GetTimestamp();
         while (true)
         {
             TestContext.Current.CancellationToken.ThrowIfCancellationRequested();
@@ -56,13 +57,15 @@ public sealed class NumberedScene : IAsyncLifetime
                     "-vf", $"scale={Width}:{Height}", "-f", "rawvideo", "-pix_fmt", "yuv420p", "pipe:1",
                 ])
             { RedirectStandardOutput = true, RedirectStandardError = true })!;
-            _ = player.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+            var errors = player.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
             var all = new MemoryStream();
             await player.StandardOutput.BaseStream.CopyToAsync(all, TestContext.Current.CancellationToken);
             await player.WaitForExitAsync(TestContext.Current.CancellationToken);
             var size = Width * Height * 3 / 2;
             if (all.Length >= (long)frames * size)
                 return [.. Enumerable.Range(0, frames).Select(i => NumberOf(all.GetBuffer().AsSpan(i * size, size)))];
+            if (TimeProvider.System.GetElapsedTime(began) > TimeSpan.FromMinutes(5))
+                Assert.Fail($"{all.Length / size} instead of {frames} pictures came of {string.Join(' ', input)}: {await errors}");
             await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, TestContext.Current.CancellationToken);
         }
     }

@@ -47,9 +47,7 @@ internal sealed class ControlConnection : IDisposable
                 nameof(Tier.Live).ToLowerInvariant(),
                 PromptView.From(now.Prompt), now.Epoch, now.Paused, transport, admitted.Number, admitted.Resumed),
                     ControlJson.Default.SessionMessage);
-        hosted.Input.Changed += OnInput;
-        if (hosted.Input.Problem is { } problem)
-            OnInput(problem);
+        hosted.Input.Follow(OnInput);
         hosted.Tells(begins: true);
         hosted.Session.Moved += OnMoved;
         hosted.Session.Applied += OnApplied;

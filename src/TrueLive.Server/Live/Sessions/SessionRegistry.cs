@@ -268,8 +268,11 @@ internal sealed partial class SessionRegistry(
     /// <summary>Ends a session for good and frees its place.</summary>
     public void End(HostedSession hosted, EndCause cause, string? because = null)
     {
+        // Whoever hears that it is over finds it gone and its place free.
+        var removed = Remove(hosted);
         hosted.Session.End(cause, because);
-        _ = RemoveAsync(hosted);
+        if (removed)
+            _ = CloseAsync(hosted, EndCause.ControlServer);
     }
 
     /// <summary>Takes no new sessions and ends those that run.</summary>
@@ -286,11 +289,13 @@ internal sealed partial class SessionRegistry(
 
     private Task RemoveAsync(HostedSession hosted) => RemoveAsync(hosted, EndCause.ControlServer);
 
-    // Why one that has not ended yet is over.
-    private async Task RemoveAsync(HostedSession hosted, EndCause otherwise)
+    private Task RemoveAsync(HostedSession hosted, EndCause otherwise) =>
+        Remove(hosted) ? CloseAsync(hosted, otherwise) : Task.CompletedTask;
+
+    private bool Remove(HostedSession hosted)
     {
         if (!_hosted.TryRemove(hosted.Session.Id, out _))
-            return;
+            return false;
         lock (_admit)
         {
             _line.Turnover.Runs(_hosted.Count);
@@ -299,6 +304,12 @@ internal sealed partial class SessionRegistry(
         hosted.Keep?.Dispose();
         hosted.Limit?.Dispose();
         hosted.Hold?.Dispose();
+        return true;
+    }
+
+    // Why one that has not ended yet is over.
+    private async Task CloseAsync(HostedSession hosted, EndCause otherwise)
+    {
         await hosted.Released.ConfigureAwait(false);
         hosted.Session.End(otherwise);
         SessionLog.Ended(logger, hosted, time.GetUtcNow());

@@ -57,6 +57,7 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
     private long? _leftOutAt;
     private string? _undecoded;
     private string? _leftOut;
+    private volatile bool _finished;
 
     /// <summary>A client's socket.</summary>
     /// <param name="socket">The open WebSocket.</param>
@@ -80,10 +81,11 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
     /// <summary>Called by the reader with the reason when pictures are left out, and with null when all are taken again.</summary>
     public Action<string?>? TroubleChanged { get; set; }
 
-    /// <summary>Queues one control message.</summary>
+    /// <summary>Queues one control message. Nobody hears one that comes after <see cref="FinishTexts"/>.</summary>
     public void SendText(ReadOnlyMemory<byte> utf8)
     {
-        if (!_texts.Writer.TryWrite(utf8))
+        // Whoever reports from another thread may do so still, and must not cut off the goodbye.
+        if (!_texts.Writer.TryWrite(utf8) && !_finished)
             _socket.Abort();
     }
 
@@ -101,7 +103,11 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
     }
 
     /// <summary>Ends <see cref="SendTextsAsync"/> once everything queued has gone out.</summary>
-    public void FinishTexts() => _texts.Writer.TryComplete();
+    public void FinishTexts()
+    {
+        _finished = true;
+        _texts.Writer.TryComplete();
+    }
 
     public async ValueTask<VideoFrame?> ReadAsync(CancellationToken cancel)
     {

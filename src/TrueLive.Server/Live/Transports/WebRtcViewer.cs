@@ -14,6 +14,9 @@ internal sealed class WebRtcViewer : IDisposable
     private readonly HostedSession _hosted;
     private readonly PeerReceiver _receiver;
 
+    // The state that a channel is greeted with is never told after a newer one.
+    private readonly Lock _telling = new();
+
     /// <param name="hosted">The session that is watched.</param>
     /// <param name="peer">The connection to the viewer, just answered.</param>
     public WebRtcViewer(HostedSession hosted, RtcPeer peer)
@@ -57,16 +60,22 @@ internal sealed class WebRtcViewer : IDisposable
     {
         if (_receiver.Traces is not null)
             return;
-        _receiver.Traces = channel;
-        Tell(channel, _hosted.Session.Last is { } last ? StateMessage.From(last) : new StateMessage("created", null, null));
+        lock (_telling)
+        {
+            _receiver.Traces = channel;
+            Tell(channel, _hosted.Session.Last is { } last ? StateMessage.From(last) : new StateMessage("created", null, null));
+        }
         // The broadcaster's lock is held while a picture is encoded, and the thread that serves all connections must not wait for that.
         _ = Task.Run(() => _hosted.Broadcaster.TellLast(_receiver));
     }
 
     private void OnMoved(LiveSession session, SessionTransition step)
     {
-        if (_receiver.Traces is { IsOpen: true } channel)
-            Tell(channel, StateMessage.From(step));
+        lock (_telling)
+        {
+            if (_receiver.Traces is { IsOpen: true } channel)
+                Tell(channel, StateMessage.From(step));
+        }
     }
 
     private static void Tell(DataChannel channel, StateMessage state) =>

@@ -208,6 +208,16 @@ public sealed class SessionRegistryTests : IAsyncDisposable
     }
 
     [Fact]
+    public void Whoever_hears_that_a_session_is_over_finds_its_place_free()
+    {
+        var hosted = Create();
+        (int Count, HostedSession? Found)? then = null;
+        hosted.Session.Moved += (session, _) => then = (_registry.Count, _registry.Find(session.Id));
+        _registry.End(hosted, EndCause.ControlClient);
+        Assert.Equal((0, null), then);
+    }
+
+    [Fact]
     public async Task A_drain_ends_every_session_and_takes_no_more()
     {
         var hosted = Create();
