@@ -98,7 +98,7 @@ internal sealed class Admission(int cores, int targetRate, int maxSessions)
         var beside = device is null ? []
             : running.Select(s => OnDevice(s.Model, s.Width, s.Height)).Where(d => d.Device == device).ToArray();
         var (onDevice, taken) = (beside.Sum(d => d.Share), beside.Sum(d => d.Bytes));
-        var room = device is null ? null : RoomOn(device);
+        var room = bytes > 0 ? RoomOn(device!) : null;
         if (running.Count == 0 || (used + ShareOf(model, width, height) <= 1 && onDevice + share <= 1 && !(taken + bytes > room)))
             return null;
         if (taken + bytes > room)
