@@ -55,7 +55,7 @@ public sealed class AdmissionTests
             DeviceBytes = 3_000L << 20,
         });
         admission.Learn(new FrameCost(OnProcessor.Info.Id, 512, 288, StepMs: 1, CpuMs: 1, Frames: 30));
-        Assert.Equal((3, 12), (admission.Capacity(OnGpu, 512, 288), admission.Capacity(OnGpu, 256, 144)));
+        Assert.Equal((3, 13), (admission.Capacity(OnGpu, 512, 288), admission.Capacity(OnGpu, 256, 144)));
 
         Assert.Null(Refuse(OnGpu, 2));
         var full = Refuse(OnGpu, 3)!;
