@@ -23,7 +23,8 @@ internal sealed class TestLimitAttribute : BeforeAfterTestAttribute
         if (test.Traits.TryGetValue("Run", out var runs) && runs.Contains("full"))
             return;
         var context = TestContext.Current;
-        s_running[test.UniqueID] = TimeProvider.System.CreateTimer(_ => Cancel(context, test.TestDisplayName), null, s_limit, Timeout.InfiniteTimeSpan);
+        s_running[test.UniqueID] = TimeProvider.System.CreateTimer(_ => Cancel(context, test.TestDisplayName), null, s_limit,
+            Timeout.InfiniteTimeSpan);
     }
 
     public override void After(MethodInfo methodUnderTest, IXunitTest test)

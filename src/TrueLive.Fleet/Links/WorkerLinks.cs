@@ -44,8 +44,8 @@ internal sealed partial class WorkerLinks(IGrainFactory grains, JoinKeys keys, F
 
     public async Task<Placed> PlaceAsync(string worker, Place place)
     {
-        // The directory names a worker to others before its answer has come back here.
         var began = time.GetTimestamp();
+        // The directory names a worker to others before its answer has come back here.
         if (_arriving.TryGetValue(worker, out var arrival))
             await arrival.WaitAsync(ControlCluster.LongAnswerTime, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         // One limit for both, since the caller waits no longer.
