@@ -66,15 +66,16 @@ public sealed class WorkerTests
         var clock = new InterruptedClock();
         using var worker = new TestWorker(TestWorker.Script(Echo), clock);
         using var session = worker.Model.CreateSession(64, 48);
-        var opened = new TaskCompletionSource<IModelSession?>();
+        var opened = new TaskCompletionSource<Task<IModelSession>?>(TaskCreationOptions.RunContinuationsAsynchronously);
         clock.Buried = () =>
         {
             var opening = Task.Run(() => worker.Model.CreateSession(64, 48));
-            opened.SetResult(((IAsyncResult)opening).AsyncWaitHandle.WaitOne(TestWorker.Patience) ? opening.Result : null);
+            opened.SetResult(((IAsyncResult)opening).AsyncWaitHandle.WaitOne(TestWorker.Patience) ? opening : null);
         };
         Process.GetProcessById(worker.Model.ProcessId!.Value).Kill();
-        using var another = await opened.Task.WaitAsync(TestContext.Current.CancellationToken);
-        Assert.NotNull(another);
+        var through = await opened.Task.WaitAsync(TestContext.Current.CancellationToken);
+        Assert.NotNull(through);
+        using var another = await through;
         await worker.UntilBackAsync(another);
     }
 
@@ -427,18 +428,13 @@ public sealed class WorkerTests
     /// <summary>Lets somebody open a stream at moments that only the worker's thread knows.</summary>
     private sealed class InterruptedClock : TimeProvider
     {
-        private Action? _buried;
+        /// <summary>Called once, when the worker is gone and its thread has not said so yet.</summary>
+        public Action? Buried;
 
         /// <summary>Called beside that thread whenever it looks at the clock.</summary>
         public Action? Open { get; set; }
 
         public ConcurrentBag<Task> Opened { get; } = [];
-
-        /// <summary>Called once, when the worker is gone and its thread has not said so yet.</summary>
-        public Action? Buried
-        {
-            set => _buried = value;
-        }
 
         private static bool IsWorker => Thread.CurrentThread.Name == "worker test";
 
@@ -462,7 +458,7 @@ public sealed class WorkerTests
             {
                 timer.Dispose();
                 if (IsWorker)
-                    Interlocked.Exchange(ref clock._buried, null)?.Invoke();
+                    Interlocked.Exchange(ref clock.Buried, null)?.Invoke();
             }
         }
     }

@@ -107,7 +107,7 @@ public sealed class StreamApiTests(StreamServer server) : IClassFixture<StreamSe
         };
         var gone = await streams.AddAsync(older, settings, Cancel);
         sessions.End(older, EndCause.ControlClient);
-        Assert.Same(kept, Assert.Single(streams.Find(request.Id)!.Outputs));
+        Assert.Same(kept, Assert.Single(streams.Find(request.Id!)!.Outputs));
         await gone.Completion.WaitAsync(Cancel);
         sessions.End(newer!, EndCause.ControlClient);
         await kept!.Completion.WaitAsync(Cancel);
