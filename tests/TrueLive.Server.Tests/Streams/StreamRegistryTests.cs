@@ -16,7 +16,10 @@ public sealed class StreamRegistryTests(NumberedScene scene) : IClassFixture<Num
     public async Task A_stream_whose_session_ends_while_it_begins_leaves_no_output_behind()
     {
         await using var server = await RunningServer.StartAsync(o =>
-            (o.DataFolder, o.StreamFolder, o.MaxSessions, o.LogLevel) = (Path.Combine(scene.Folder, "data"), scene.Folder, 4, "Information"));
+        {
+            (o.DataFolder, o.StreamFolder) = (Path.Combine(scene.Folder, "data"), scene.Folder);
+            (o.MaxSessions, o.LogLevel) = (4, "Information");
+        });
         using var log = new EndsWhatBegins(server.Services);
         server.Services.GetRequiredService<ILoggerFactory>().AddProvider(log);
         using var _ = await server.Http.PostAsJsonAsync(
