@@ -22,9 +22,10 @@ public sealed class UsageCrashTests : IDisposable
         {
             await using var client = await JpegClient.ConnectAsync(new Uri(server.Address), "");
             await client.SendUntilPictureAsync();
-            while ((written = Written()) == 0)
+            while (Written() == 0)
                 await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, Cancel);
             await server.KillAsync();
+            written = Written();
         }
         await using (var server = await ServerProcess.StartAsync(flags))
         {
