@@ -12,6 +12,7 @@ internal static class ProbeCommand
           truelive probe null                                    the probe's own echo: measures the instrument
           truelive probe truelive http://localhost:8080          a TrueLive server
           truelive probe whip https://host/whip --bearer-env KEY  any WHIP endpoint that sends video back
+          truelive probe stream --send rtmp://host/in/KEY --receive rtmp://host/out/KEY   RTMP, SRT or RTSP in, the same or HLS out
           truelive probe page samples/probe/whip.js --var url=https://host/whip   any system that a browser can reach
           truelive probe clips samples/probe/queue-service.yaml  a service that makes clips on request
           truelive probe record in.mp4 out.mp4                   two recordings on one clock

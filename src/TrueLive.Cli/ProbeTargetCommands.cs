@@ -31,7 +31,7 @@ internal static class ProbeTargetCommands
     private static readonly TimeSpan Around = TimeSpan.FromMinutes(20);
 
     /// <summary>A command for each kind.</summary>
-    public static Command[] All(TargetUse use) => [Null(use), TrueLive(use), Whip(use), Page(use), Clips(use)];
+    public static Command[] All(TargetUse use) => [Null(use), TrueLive(use), Whip(use), Stream(use), Page(use), Clips(use)];
 
     private static Command Null(TargetUse use)
     {
@@ -128,6 +128,25 @@ internal static class ProbeTargetCommands
                 TimeSpan.FromMilliseconds(Math.Clamp(parsed.GetValue(insert), 0, 20_000)), parsed.GetValue(reach),
                 Seconds(parsed, patience));
         });
+    }
+
+    private static Command Stream(TargetUse use)
+    {
+        var send = new Option<string>("--send")
+        {
+            Description = "Where the service takes a stream: rtmp(s)://HOST/APP/KEY, srt://HOST:PORT, srt://:PORT?mode=listener, " +
+                "rtsp://HOST/PATH, udp://HOST:PORT. Keys are better kept in a file: @FILE with --send ADDRESS in it.",
+            Required = true,
+        };
+        var receive = new Option<string>("--receive")
+        {
+            Description = "Where it gives one back: the same, or HLS at http(s)://HOST/PATH.m3u8.",
+            Required = true,
+        };
+        var patience = ConnectSeconds(60);
+        return Live(use, "stream", "A service that takes a stream at one address and gives one back at another: RTMP, SRT, RTSP, HLS.",
+            [send, receive, patience], parsed => new StreamTarget(
+                parsed.GetValue(send)!, parsed.GetValue(receive)!, TimeProvider.System, Seconds(parsed, patience)));
     }
 
     private static Command Clips(TargetUse use)

@@ -169,6 +169,7 @@ internal sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeS
         SendDrops = _seen.Sent.Count == 0 ? 0 : (double)_unsent / _seen.Sent.Count,
         TakesPrompts = target.TakesPrompts,
         Sessions = options.Earlier is null ? 1 : 2,
+        Notes = target.Notes,
     };
 
     private async Task SendAsync(IProgress<ProbeProgress>? progress, CancellationToken cancel)

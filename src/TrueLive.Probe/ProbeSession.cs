@@ -73,12 +73,14 @@ public static class ProbeSession
         var (d50, d95) = (double.NaN, double.NaN);
         if (!result.Quality.Incomplete)
             RunFolder.Forget(options.Folder);
-        // A glance takes half a minute at most; the echo would take as long again as its first looks.
-        if (!result.Quality.Incomplete && result.Quality.Look is null)
+        await using var way = result.Quality.Incomplete ? null : target.MakeEcho();
+        // A glance takes half a minute at most; the echo would take as long again as its first looks. It is left out where it is known to
+        // be small.
+        if (!result.Quality.Incomplete && (result.Quality.Look is null || way is not null))
         {
             // After the run, so that a target that cannot be measured is reported at once.
             say?.Invoke("measuring the probe's own echo");
-            (d50, d95) = await EchoAsync(options.Run, time, stop).ConfigureAwait(false);
+            (d50, d95) = await EchoAsync(way, options.Run, time, stop).ConfigureAwait(false);
             say?.Invoke(double.IsNaN(d50)
                 ? "the probe's own echo could not be measured"
                 : FormattableString.Invariant($"the probe's own echo: median {1000 * d50:0} ms, D95 {1000 * d95:0} ms"));
@@ -107,6 +109,7 @@ public static class ProbeSession
             Redraws = options.Profile.Redraws,
             Look = result.Quality.Look,
             Sessions = result.Quality.Sessions,
+            Notes = result.Quality.Notes is { Count: > 0 } notes ? notes : null,
             Amplitude = options.Profile.Amplitude,
             Size = FormattableString.Invariant($"{options.Run.Width}x{options.Run.Height}"),
         }, result.Plan, result.Findings, result.Verdict);
@@ -119,11 +122,20 @@ public static class ProbeSession
         return RunFolder.Write(options.Folder, report, result.Plan, result.Seen, result.Findings);
     }
 
-    private static async Task<(double D50, double D95)> EchoAsync(ProbeRunOptions run, TimeProvider time, CancellationToken stop)
+    private static async Task<(double D50, double D95)> EchoAsync(
+        IProbeTarget? way, ProbeRunOptions run, TimeProvider time, CancellationToken stop)
     {
-        await using var echo = new NullTarget(time);
-        var result = await new ProbeRun(echo, Echo, ProbeSeed.Create(), time,
-            run with { Effort = new AnalysisEffort(19), Earlier = null, Keep = null }).RunAsync(null, stop).ConfigureAwait(false);
+        await using var own = new NullTarget(time);
+        ProbeRunResult result;
+        try
+        {
+            result = await new ProbeRun(way ?? own, Echo, ProbeSeed.Create(), time,
+                run with { Effort = new AnalysisEffort(19), Earlier = null, Keep = null }).RunAsync(null, stop).ConfigureAwait(false);
+        }
+        catch (Exception failed) when (failed is TargetException or OperationCanceledException)
+        {
+            return (double.NaN, double.NaN);
+        }
         var delays = result.Findings.Map is { Reliable: true } map ? map.Delay.Order().ToArray() : [];
         return delays.Length == 0
             ? (result.Findings.D50.Value, double.NaN)

@@ -19,6 +19,12 @@ public sealed class TimedTarget(IProbeTarget target, TimeProvider time) : IProbe
     public string? EndedBecause => target.EndedBecause;
 
     /// <inheritdoc/>
+    public IReadOnlyList<string> Notes => target.Notes;
+
+    /// <inheritdoc/>
+    public IProbeTarget? MakeEcho() => target.MakeEcho();
+
+    /// <inheritdoc/>
     public async Task ConnectAsync(StimulusFormat format, CancellationToken cancel)
     {
         var began = time.GetTimestamp();

@@ -88,6 +88,20 @@ public sealed class ProbeCommandTests : IDisposable
         Assert.Contains("NOT PROVEN", said, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Addresses_of_a_stream_come_from_a_file_and_their_keys_are_not_told()
+    {
+        await File.WriteAllTextAsync(Path.Combine(_folder, "service.txt"),
+            $"--send rtmp://127.0.0.1:{FreePort.Next()}/in/never-to-be-told --receive rtmp://127.0.0.1:{FreePort.Next()}/out/nor-this",
+            TestContext.Current.CancellationToken);
+        var (code, said) = await ProbeAsync("stream", "@service.txt", "--connect-seconds", "1", "--profile", "glance");
+        Assert.True(code == 1, said);
+        Assert.Contains("no picture came back within 1 s", said, StringComparison.Ordinal);
+        Assert.DoesNotContain("never-to-be-told", said, StringComparison.Ordinal);
+        Assert.DoesNotContain("nor-this", said, StringComparison.Ordinal);
+        Assert.False(File.Exists(Path.Combine(_folder, "run", "report.json")));
+    }
+
     private async Task<(int Code, string Said)> ProbeAsync(params string[] what)
     {
         using var process = Process.Start(new ProcessStartInfo("dotnet",

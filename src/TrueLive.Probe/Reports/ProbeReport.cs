@@ -142,6 +142,9 @@ public sealed record RunSection
     /// <summary>Sessions with the target: 2 when the run was resumed.</summary>
     public int Sessions { get; init; } = 1;
 
+    /// <summary>What happened on the way to the target and back, in words, such as a connection that was cut; null for nothing.</summary>
+    public IReadOnlyList<string>? Notes { get; init; }
+
     /// <summary>The look of a glance that decided, from 1; null for a run of phases.</summary>
     public int? Look { get; init; }
 

@@ -56,6 +56,7 @@ public static class Verification
             Evidence = report.Run.Evidence,
             TakesPrompts = report.Run.TakesPrompts,
             Sessions = report.Run.Sessions,
+            Notes = report.Run.Notes ?? [],
             Look = report.Run.Look is { } look ? Math.Clamp(look, 1, ProbeProfile.Glance.Looks.Count) : null,
         };
         effort = effort with { Redraws = report.Run.Redraws };

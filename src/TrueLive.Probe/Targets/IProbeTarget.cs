@@ -37,6 +37,15 @@ public interface IProbeTarget : IAsyncDisposable
 
     /// <summary>Why the target ended; null while it runs.</summary>
     string? EndedBecause { get; }
+
+    /// <summary>What happened on the way and a reader of the report must know, such as a connection that was cut; no secrets.</summary>
+    IReadOnlyList<string> Notes => [];
+
+    /// <summary>
+    /// The way to the target and back without the target, to measure the instrument's own delay; null where the probe alone is that. The
+    /// caller disposes it.
+    /// </summary>
+    IProbeTarget? MakeEcho() => null;
 }
 
 /// <summary>A target that cannot be measured: what went wrong and what to change.</summary>

@@ -62,6 +62,7 @@ internal static class DecisionRules
             flags.Add("ended early: " + early);
         if (quality.Sessions > 1)
             flags.Add($"resumed: {quality.Sessions} sessions in one report");
+        flags.AddRange(quality.Notes);
         if (found.Seconds < 600 && tier is TierLabel.T3F or TierLabel.T3C or TierLabel.T3S or TierLabel.T3)
             flags.Add($"watched for {F(found.Seconds, 0)} s only");
         var latency = LatencyOf(found);

@@ -32,6 +32,9 @@ internal sealed record RunQuality
     /// <summary>Sessions that the run was made of: 2 when it was resumed.</summary>
     public int Sessions { get; init; } = 1;
 
+    /// <summary>What happened on the way to the target and back, in words.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
     /// <summary>The look of a glance at which it was judged, from 1; null for a run of phases.</summary>
     public int? Look { get; init; }
 

@@ -248,7 +248,7 @@ public static partial class OptionsReader
             problems.Add($"proxies has '{proxy}', which is not an IP address.");
         foreach (var port in options.StreamPorts.Where(p => !(ushort.TryParse(p, out var number) && number > 0)))
             problems.Add($"stream_ports has '{port}', which is not a port within 1..65535.");
-        foreach (var device in options.StreamDevices.Where(d => !DeviceName().IsMatch(d)))
+        foreach (var device in options.StreamDevices.Where(d => !StreamAddress.DeviceName().IsMatch(d)))
             problems.Add($"stream_devices has '{device}', which is not a video device such as /dev/video0.");
         if (options.StreamFolder.Length > 0 && !Directory.Exists(options.StreamFolder))
             problems.Add($"stream_folder is '{options.StreamFolder}', and there is no such folder.");
@@ -286,10 +286,6 @@ public static partial class OptionsReader
         string[] list => string.Join(',', list),
         _ => Convert.ToString(value, CultureInfo.InvariantCulture)!,
     };
-
-    /// <summary>The name of a video device.</summary>
-    [GeneratedRegex("^/dev/video[0-9]{1,3}$")]
-    internal static partial Regex DeviceName();
 
     // The password of a URL, with the colon before it.
     [GeneratedRegex("(?<=^[a-z]+://[^/@:]*):[^/@]+(?=@)")]

@@ -1,22 +1,14 @@
 using System.Globalization;
-using System.Net;
 using TrueLive.Core.Tiers;
 using TrueLive.Media.Files;
 
 namespace TrueLive.Server.Streams;
 
 /// <summary>
-/// What ffmpeg is told for each way in and out. Each child may use the protocols and formats of its own way and no others; sizes of the
-/// search for a stream's head are those that were measured to be enough (a larger one only delays the first picture).
+/// What ffmpeg is told for each way in and out, of which <see cref="StreamArguments"/> has those over a network.
 /// </summary>
 internal static class LegCommands
 {
-    private const string Authorities = "/etc/ssl/certs/ca-certificates.crt";
-
-    // Microseconds that a far side may say nothing.
-    private const string Silence = "10000000";
-
-    private static readonly string[] Quick = ["-probesize", "32768", "-analyzeduration", "0"];
     private static readonly string[] Looped = ["-stream_loop", "-1"];
     private static readonly string[] Raw = ["-map", "0:v", "-c:v", "rawvideo", "-pix_fmt", "yuv420p"];
 
@@ -25,8 +17,6 @@ internal static class LegCommands
     private static readonly string[] Copied =
         ["-map", "0:v", "-map", "0:a", "-c:v", "copy", "-c:a", "aac", "-b:a", "128k",
             "-af", "aresample=async=1000:min_hard_comp=0.03", "-flush_packets", "1"];
-    private static readonly string[] Datagrams = ["-muxdelay", "0", "-muxpreload", "0", "-f", "mpegts"];
-    private static readonly string[] Wider = ["-probesize", "500000", "-analyzeduration", "300000"];
 
     /// <summary>The arguments of a source.</summary>
     /// <param name="place">Where it is.</param>
@@ -35,19 +25,12 @@ internal static class LegCommands
 
     private static string[] Input(StreamPlace place, bool loop) => place.Address.Kind switch
     {
-        StreamKind.Rtsp =>
-            [.. Only("tcp,rtsp", "rtsp,rtp"), "-rtsp_transport", "tcp", "-timeout", Silence, .. Wider, "-i", place.Url],
-        StreamKind.Rtmp =>
-            [.. Only("rtmp,rtmps,tls,tcp", "flv,live_flv"), .. Rtmp(place), "-rw_timeout", Silence, .. Quick, "-i", place.Url],
-        StreamKind.Srt => [.. Only("srt", "mpegts"), "-timeout", Silence, .. Wider, "-f", "mpegts", "-i", place.Url],
-        StreamKind.SrtListen => [.. Only("srt", "mpegts"), .. Wider, "-f", "mpegts", "-i", place.Url],
-        StreamKind.Http => [.. Only("pipe", "mpegts,flv"), .. Wider, "-i", "pipe:0"],
-        StreamKind.RtmpListen => [.. Only("pipe", "flv"), .. Wider, "-f", "flv", "-i", "pipe:0"],
-        // Whole segments come at once: read at their own pace, or only the last picture of each would be seen.
-        StreamKind.Hls => ["-re", .. Only("pipe", "mpegts,mov,mp4,m4a,3gp,3g2,mj2"), .. Wider, "-i", "pipe:0"],
+        StreamKind.Rtsp or StreamKind.Rtmp or StreamKind.Srt or StreamKind.SrtListen or StreamKind.Hls => StreamArguments.Input(place),
+        StreamKind.Http => [.. StreamArguments.Only("pipe", "mpegts,flv"), .. StreamArguments.Wider, "-i", "pipe:0"],
+        StreamKind.RtmpListen => [.. StreamArguments.Only("pipe", "flv"), .. StreamArguments.Wider, "-f", "flv", "-i", "pipe:0"],
         StreamKind.File =>
-            ["-re", .. loop ? Looped : [], .. Only("file", FfmpegChild.Formats), "-i", "file:" + place.File],
-        StreamKind.Device => [.. Only("file", "video4linux2,v4l2"), "-f", "v4l2", "-i", place.File!],
+            ["-re", .. loop ? Looped : [], .. StreamArguments.Only("file", FfmpegChild.Formats), "-i", "file:" + place.File],
+        StreamKind.Device => [.. StreamArguments.Only("file", "video4linux2,v4l2"), "-f", "v4l2", "-i", place.File!],
         _ => throw new ArgumentException($"{place.Address.Kind} is no source."),
     };
 
@@ -58,7 +41,7 @@ internal static class LegCommands
     public static string[] Output(StreamPlace place, TimeSpan keyframes, string? sourceType) =>
     [
         "-loglevel", "level+error", "-progress", "pipe:1", "-stats_period", "0.5", "-nostats",
-        .. Only("pipe", "matroska,webm"), "-probesize", "32", "-analyzeduration", "0", "-fpsprobesize", "0", "-f", "matroska", "-i", "pipe:0",
+        .. StreamArguments.Fed,
         .. place.Address.Kind == StreamKind.Device ? Raw : Copied,
         .. sourceType is null ? Array.Empty<string>() : ["-metadata", $"{AiMark.Tag}={sourceType}"], .. Target(place, keyframes),
     ];
@@ -70,10 +53,7 @@ internal static class LegCommands
 
     private static string[] Target(StreamPlace place, TimeSpan keyframes) => place.Address.Kind switch
     {
-        StreamKind.Rtmp => [.. Rtmp(place), "-flvflags", "no_duration_filesize", "-rw_timeout", Silence, "-f", "flv", place.Url],
-        StreamKind.Srt or StreamKind.SrtListen =>
-            [.. Datagrams, $"{place.Url}{(place.Url.Contains('?', StringComparison.Ordinal) ? '&' : '?')}pkt_size=1316"],
-        StreamKind.Udp => [.. Datagrams, $"udp://{new IPEndPoint(place.At!, place.Address.Port)}?pkt_size=1316"],
+        StreamKind.Rtmp or StreamKind.Srt or StreamKind.SrtListen or StreamKind.Udp => StreamArguments.Output(place),
         // A fragment for each key frame: what is on disk can be played whatever ends the recording.
         StreamKind.File =>
             ["-f", "mp4", "-movflags", "+frag_keyframe+empty_moov+default_base_moof+use_metadata_tags",
@@ -87,16 +67,4 @@ internal static class LegCommands
         StreamKind.Device => ["-f", "v4l2", place.File!],
         _ => throw new ArgumentException($"{place.Address.Kind} is no output."),
     };
-
-    private static string[] Only(string protocols, string formats) => ["-protocol_whitelist", protocols, "-format_whitelist", formats];
-
-    // The far side is told the name that was asked for, whatever number is connected to, and must prove it where it speaks TLS.
-    private static string[] Rtmp(StreamPlace place)
-    {
-        var (address, parts) = (place.Address, place.Address.Path.TrimStart('/').Split('/'));
-        var application = parts.Length > 2 ? $"{parts[0]}/{parts[1]}" : parts[0];
-        string[] tls = address.Scheme == "rtmps" ? ["-verifyhost", address.Host, "-tls_verify", "1", "-ca_file", Authorities] : [];
-        var named = $"{address.Scheme}://{address.Host}:{address.Port.ToString(CultureInfo.InvariantCulture)}";
-        return ["-rtmp_tcurl", $"{named}/{application}", .. tls];
-    }
 }

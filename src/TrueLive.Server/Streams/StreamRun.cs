@@ -107,7 +107,7 @@ internal sealed class StreamRun(
                 await using var publisher = await PublisherAsync(place, stop).ConfigureAwait(false);
                 SourceFeed? feed = Address.Kind switch
                 {
-                    StreamKind.Hls => new HlsFeed(Address, hosts, time).RunAsync,
+                    StreamKind.Hls => new HlsFeed(Address, (at, cancel) => HttpFeed.GetAsync(at, hosts, cancel), time).RunAsync,
                     StreamKind.Http => (to, cancel) => HttpFeed.RunAsync(Address, hosts, to, cancel),
                     StreamKind.RtmpListen => publisher!.FeedAsync,
                     _ => null,

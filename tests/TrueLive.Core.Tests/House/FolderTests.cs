@@ -63,7 +63,7 @@ public sealed partial class FolderTests
             Clips: / Analysis Estimators Features Recordings Reports Requirements Stimuli Targets Verdicts
             /: Analysis Estimators Features Reports Requirements Stimuli Targets Verdicts
             Requirements: Reports Verdicts
-            Simulation: Analysis Estimators Features Reports Stimuli Verdicts
+            Simulation: Analysis Estimators Features Recordings Reports Stimuli Verdicts
             Recordings: Analysis Estimators Features Stimuli Verdicts
             Reports: Analysis Estimators Features Stimuli Verdicts
             Verdicts: Analysis Estimators Features Stimuli

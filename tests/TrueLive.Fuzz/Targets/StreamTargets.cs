@@ -1,4 +1,5 @@
 using System.Text;
+using TrueLive.Media.Streams;
 using TrueLive.Server.Streams;
 using TrueLive.Server.Streams.Rtmp;
 
@@ -13,9 +14,9 @@ internal static class StreamTargets
     public static void Address(ReadOnlySpan<byte> input)
     {
         var text = Encoding.UTF8.GetString(input);
-        foreach (var output in new[] { false, true })
+        foreach (var (output, measured) in new[] { (false, false), (true, false), (false, true), (true, true) })
         {
-            var address = StreamAddress.Parse(text, output, out var problem);
+            var address = StreamAddress.Parse(text, output, out var problem, measured);
             if (address is null ? problem.Length is 0 or > 300 : address.Clean(text + ": refused").Length > 300)
                 throw new InvalidOperationException("Words without a bound.");
             if (address is { IsRemote: true } && address.Path.TrimStart('/') is { Length: > 12 } secret

@@ -101,7 +101,7 @@ public sealed class RecordingApiTests(NumberedScene scene) : IClassFixture<Numbe
     }
 
     [Fact]
-    public async Task A_recording_that_breaks_off_says_why_until_it_goes_on()
+    public async Task A_recording_that_breaks_off_says_why_until_it_goes_on_and_ends_in_words_at_its_longest()
     {
         await using var server = await StartAsync();
         var begun = await BeginAsync(server);
@@ -120,6 +120,41 @@ public sealed class RecordingApiTests(NumberedScene scene) : IClassFixture<Numbe
         Assert.DoesNotContain(scene.Folder, problem!, StringComparison.Ordinal);
         await NativeClient.UntilAsync(async () => (await OfAsync(server, begun))["problem"] is null);
         Assert.True((bool)(await OfAsync(server, begun))["recording"]!);
+
+        // Any recording is too long now.
+        server.Services.GetRequiredService<ServerOptions>().RecordingMinutes = 0;
+        await NativeClient.UntilAsync(async () => (string?)(await OfAsync(server, begun))["ended_because"]
+            == "It reached the 0 minutes that a recording may have.");
+        Assert.False((bool)(await OfAsync(server, begun))["recording"]!);
+    }
+
+    [Fact]
+    [Trait("Run", "full")]
+    public async Task A_publisher_that_comes_back_with_another_size_goes_on_in_the_recordings_next_part()
+    {
+        await using var server = await StartAsync();
+        var port = FreePort.Next();
+        var source = new { source = $"rtmp://:{port}/live/0123456789?mode=listener" };
+        var stream = await JsonAsync(await server.Http.PostAsJsonAsync("/v1/streams", source, Cancel), HttpStatusCode.Created);
+        JsonNode? begun = null;
+        foreach (var (size, parts) in new[] { ("320:176", 1), ("160:96", 2) })
+        {
+            await using var publisher = Streams.Program.Start("ffmpeg", "-hide_banner", "-loglevel", "error", "-nostdin", "-re",
+                "-stream_loop", "-1", "-i", scene.Path, "-vf", $"scale={size}", "-c:v", "libx264", "-preset", "ultrafast", "-tune",
+                "zerolatency", "-g", "15", "-f", "flv", $"rtmp://127.0.0.1:{port}/live/0123456789");
+            begun ??= await JsonAsync(await server.Http.PostAsync($"/v1/sessions/{StreamServer.Id(stream)}/recording", null, Cancel),
+                HttpStatusCode.Created);
+            await NativeClient.UntilAsync(async () => (await OfAsync(server, begun))["parts"]!.AsArray() is { } now && now.Count == parts
+                && (long)now[parts - 1]!["bytes"]! > 20_000);
+        }
+        var ended = await JsonAsync(
+            await server.Http.DeleteAsync($"/v1/sessions/{StreamServer.Id(stream)}/recording", Cancel), HttpStatusCode.OK);
+        foreach (var (part, index) in ended["parts"]!.AsArray().Select((p, i) => (p!, i)))
+        {
+            var file = Path.Combine(scene.Folder, $"part-{index}.mp4");
+            await File.WriteAllBytesAsync(file, await server.Http.GetByteArrayAsync((string)part["url"]!, Cancel), Cancel);
+            await Clapper.FfmpegAsync(["-i", file, "-f", "null", "-"]);
+        }
     }
 
     [Fact]

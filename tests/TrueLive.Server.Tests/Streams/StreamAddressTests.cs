@@ -1,4 +1,4 @@
-using TrueLive.Server.Streams;
+using TrueLive.Media.Streams;
 
 namespace TrueLive.Server.Tests.Streams;
 

@@ -1,13 +1,16 @@
 using System.Text;
-using TrueLive.Server.Access;
 
-namespace TrueLive.Server.Streams;
+namespace TrueLive.Media.Streams;
+
+/// <summary>An answer that is what was asked for.</summary>
+/// <exception cref="HttpRequestException">It is not, or the host may not be called; the message says why.</exception>
+internal delegate Task<HttpResponseMessage> HttpFetch(Uri at, CancellationToken cancel);
 
 /// <summary>
 /// Fetches HLS for a child that has no network: every playlist and segment is checked like a request of its own, wherever it lies. Begins
 /// near the end of what is there, and goes on there when it falls behind.
 /// </summary>
-internal sealed class HlsFeed(StreamAddress address, OutboundHosts hosts, TimeProvider time)
+internal sealed class HlsFeed(StreamAddress address, HttpFetch fetch, TimeProvider time)
 {
     private const int MaxPlaylist = 1 << 20;
     private const long MaxSegment = 128L << 20;
@@ -66,7 +69,7 @@ internal sealed class HlsFeed(StreamAddress address, OutboundHosts hosts, TimePr
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel, late.Token);
         try
         {
-            using var answer = await HttpFeed.GetAsync(at, hosts, limit.Token).ConfigureAwait(false);
+            using var answer = await fetch(at, limit.Token).ConfigureAwait(false);
             await using var body = await answer.Content.ReadAsStreamAsync(limit.Token).ConfigureAwait(false);
             var (buffer, read, all) = (new byte[65536], 0, 0L);
             while ((read = await body.ReadAsync(buffer, limit.Token).ConfigureAwait(false)) > 0)

@@ -1,41 +1,7 @@
+using System.Globalization;
 using System.Text.RegularExpressions;
-using TrueLive.Server.Configuration;
 
-namespace TrueLive.Server.Streams;
-
-/// <summary>The ways in and out of a stream.</summary>
-internal enum StreamKind : byte
-{
-    /// <summary>A camera that is asked for its picture (<c>rtsp://</c>).</summary>
-    Rtsp,
-
-    /// <summary>A server of streams (<c>rtmp://</c>, <c>rtmps://</c>).</summary>
-    Rtmp,
-
-    /// <summary>RTMP on a port of ours (<c>rtmp://:port/app/key?mode=listener</c>).</summary>
-    RtmpListen,
-
-    /// <summary>SRT, called by us (<c>srt://host:port</c>).</summary>
-    Srt,
-
-    /// <summary>SRT on a port of ours (<c>srt://:port?mode=listener</c>).</summary>
-    SrtListen,
-
-    /// <summary>MPEG-TS in datagrams (<c>udp://host:port</c>).</summary>
-    Udp,
-
-    /// <summary>MPEG-TS or FLV as one endless answer (<c>http://</c>, <c>https://</c>).</summary>
-    Http,
-
-    /// <summary>HLS: as a source an address that ends in <c>.m3u8</c>, as an output the word <c>hls</c>.</summary>
-    Hls,
-
-    /// <summary>A file (<c>file:NAME</c>).</summary>
-    File,
-
-    /// <summary>A camera or virtual webcam of this machine (<c>/dev/video0</c>).</summary>
-    Device,
-}
+namespace TrueLive.Media.Streams;
 
 /// <summary>
 /// An address of a stream as somebody wrote it. What is secret in it (passwords, stream keys, pass phrases) stands anywhere but in scheme,
@@ -82,6 +48,9 @@ internal sealed partial record StreamAddress
     /// <summary>Path and query of an address; the name of a file or device.</summary>
     public string Path { get; private init; }
 
+    /// <summary>Of an SRT address, how many microseconds its receiver holds packets back; null for the protocol's default.</summary>
+    public int? Latency { get; private init; }
+
     /// <summary>Of an RTMP address that we wait on: application and stream key.</summary>
     public (string Application, string Key) Published =>
         Path.Split('/', '?') is [_, var application, var key, ..] ? (application, key) : throw new InvalidOperationException(Shown);
@@ -107,22 +76,29 @@ internal sealed partial record StreamAddress
     /// <param name="text">As somebody wrote it.</param>
     /// <param name="output">Whether it is to be sent to.</param>
     /// <param name="problem">What is wrong with it; never holds the address.</param>
-    public static StreamAddress? Parse(string? text, bool output, out string problem)
+    /// <param name="measured">For a measurement, which pushes RTSP and hears datagrams, too.</param>
+    public static StreamAddress? Parse(string? text, bool output, out string problem, bool measured = false)
     {
-        problem = output
-            ? "An output is one of rtmp://HOST/APP/KEY, rtmps://, srt://HOST:PORT, srt://:PORT?mode=listener, udp://HOST:PORT, hls, "
-                + "file:NAME.mp4, /dev/videoN."
-            : "A source is one of rtsp://, rtmp(s)://, rtmp://:PORT/APP/KEY?mode=listener, srt://HOST:PORT, srt://:PORT?mode=listener, "
-                + "http(s):// (MPEG-TS, FLV, or HLS ending in .m3u8), file:NAME, /dev/videoN.";
+        problem = (output, measured) switch
+        {
+            (true, true) => "Pictures are sent to rtmp(s)://HOST/APP/KEY, srt://HOST:PORT, srt://:PORT?mode=listener, rtsp://HOST/PATH or "
+                + "udp://HOST:PORT.",
+            (false, true) => "Pictures come back from rtmp(s)://HOST/APP/KEY, srt://HOST:PORT, srt://:PORT?mode=listener, rtsp://HOST/PATH, "
+                + "udp://HOST:PORT, or HLS at http(s)://HOST/PATH.m3u8.",
+            (true, false) => "An output is one of rtmp://HOST/APP/KEY, rtmps://, srt://HOST:PORT, srt://:PORT?mode=listener, "
+                + "udp://HOST:PORT, hls, file:NAME.mp4, /dev/videoN.",
+            _ => "A source is one of rtsp://, rtmp(s)://, rtmp://:PORT/APP/KEY?mode=listener, srt://HOST:PORT, srt://:PORT?mode=listener, "
+                + "http(s):// (MPEG-TS, FLV, or HLS ending in .m3u8), file:NAME, /dev/videoN.",
+        };
         if (string.IsNullOrWhiteSpace(text) || text.Length > MaxLength || text.Any(c => char.IsControl(c)))
             return null;
-        if (OptionsReader.DeviceName().IsMatch(text))
+        if (DeviceName().IsMatch(text))
             return new StreamAddress(StreamKind.Device, text, text);
         if (output && text == "hls")
             return new StreamAddress(StreamKind.Hls, "", "hls");
         if (text.StartsWith("file:", StringComparison.Ordinal) && !text.StartsWith("file://", StringComparison.Ordinal) && text.Length > 5)
             return OfFile(text[5..], output, ref problem);
-        return Written().Match(text) is { Success: true } parts ? OfNetwork(parts, output, ref problem) : null;
+        return Written().Match(text) is { Success: true } parts ? OfNetwork(parts, output, measured, ref problem) : null;
     }
 
     /// <summary>Words that may come from the far side or a child, without what is secret in this address.</summary>
@@ -147,7 +123,7 @@ internal sealed partial record StreamAddress
         return new StreamAddress(StreamKind.File, name, "file:" + System.IO.Path.GetFileName(name));
     }
 
-    private static StreamAddress? OfNetwork(Match parts, bool output, ref string problem)
+    private static StreamAddress? OfNetwork(Match parts, bool output, bool measured, ref string problem)
     {
         var (scheme, user) = (parts.Groups["scheme"].Value, parts.Groups["user"].Value);
         var (host, path) = (parts.Groups["host"].Value, parts.Groups["rest"].Value);
@@ -165,11 +141,11 @@ internal sealed partial record StreamAddress
             return null;
         StreamKind? kind = scheme switch
         {
-            "rtsp" when !output => StreamKind.Rtsp,
+            "rtsp" when !output || measured => StreamKind.Rtsp,
             "rtmp" when listens => StreamKind.RtmpListen,
             "rtmp" or "rtmps" => StreamKind.Rtmp,
             "srt" => listens ? StreamKind.SrtListen : StreamKind.Srt,
-            "udp" when output => StreamKind.Udp,
+            "udp" when output || measured => StreamKind.Udp,
             "http" or "https" when !output =>
                 path.Split('?')[0].EndsWith(".m3u8", StringComparison.OrdinalIgnoreCase) ? StreamKind.Hls : StreamKind.Http,
             _ => null,
@@ -209,6 +185,8 @@ internal sealed partial record StreamAddress
             Host = host.Trim('[', ']'),
             Port = port,
             User = user,
+            Latency = int.TryParse(options.GetValueOrDefault("latency"), NumberStyles.None, CultureInfo.InvariantCulture, out var held)
+                ? held : null,
             _secrets = [.. pieces.Where(s => s.Length >= ShortestSecret).Distinct().OrderByDescending(s => s.Length)],
         };
     }
@@ -233,6 +211,10 @@ internal sealed partial record StreamAddress
 
     [GeneratedRegex(@"^/[\w.-]{1,64}/[\w.~-]{8,128}\?mode=listener$", RegexOptions.ECMAScript)]
     private static partial Regex Awaited();
+
+    /// <summary>The name of a video device.</summary>
+    [GeneratedRegex("^/dev/video[0-9]{1,3}$")]
+    internal static partial Regex DeviceName();
 
     [GeneratedRegex(@"[a-z]{2,8}://[^\s'""]*[^\s'"":.,;]")]
     private static partial Regex AnyAddress();

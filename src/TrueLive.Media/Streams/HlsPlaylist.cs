@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace TrueLive.Server.Streams;
+namespace TrueLive.Media.Streams;
 
 /// <summary>A playlist of HLS (RFC 8216) as far as a reader of live streams needs it: either variants, or segments.</summary>
 /// <param name="Variants">Other playlists with their bits per second, where it is a list of playlists.</param>

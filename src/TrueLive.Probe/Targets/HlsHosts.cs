@@ -1,0 +1,66 @@
+using System.Net;
+using System.Net.Sockets;
+using TrueLive.WebRtc.Transport;
+
+namespace TrueLive.Probe.Targets;
+
+/// <summary>
+/// Fetches HLS. The host that the user named may be anywhere; what a playlist names beside it must have a public address, or a measured
+/// service could have the probe call machines of the user's own network. Redirects are not followed.
+/// </summary>
+internal sealed class HlsHosts : IDisposable
+{
+    private static readonly TimeSpan ConnectTime = TimeSpan.FromSeconds(10);
+
+    private readonly string _named;
+    private readonly HttpClient _http;
+
+    public HlsHosts(string named)
+    {
+        _named = named;
+        _http = new HttpClient(new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            UseProxy = false,
+            ConnectTimeout = ConnectTime,
+            ConnectCallback = ConnectAsync,
+        });
+    }
+
+    /// <summary>An answer that is what was asked for.</summary>
+    /// <exception cref="HttpRequestException">It is not, or the host may not be called.</exception>
+    public async Task<HttpResponseMessage> GetAsync(Uri at, CancellationToken cancel)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Get, at);
+        var answer = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancel).ConfigureAwait(false);
+        if (answer.IsSuccessStatusCode)
+            return answer;
+        var status = (int)answer.StatusCode;
+        answer.Dispose();
+        throw new HttpRequestException($"it answered {status}");
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _http.Dispose();
+
+    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancel)
+    {
+        var to = context.DnsEndPoint;
+        var addresses = await Dns.GetHostAddressesAsync(to.Host, cancel).ConfigureAwait(false);
+        IPAddress[] usable = to.Host == _named ? addresses : [.. addresses.Where(a => !PrivateAddress.Is(a))];
+        if (usable.Length == 0)
+            throw new IOException($"its playlist leads to {to.Host}, which is in a private network");
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(usable, to.Port, cancel).ConfigureAwait(false);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+}
