@@ -25,7 +25,7 @@ internal sealed class Quotas(ApiKeyRing ring, UsageKeeper keeper, TimeProvider t
     private DateOnly ThisMonth => time.GetUtcNow().UtcDateTime is var now ? new DateOnly(now.Year, now.Month, 1) : default;
 
     /// <summary>What one key may use.</summary>
-    public KeyQuota Of(string owner) => ring.QuotaOf(owner);
+    public KeyLimits Of(string owner) => ring.QuotaOf(owner);
 
     /// <summary>Minutes that the key has used this month, as they were a moment ago.</summary>
     public double MinutesOf(string owner) =>
