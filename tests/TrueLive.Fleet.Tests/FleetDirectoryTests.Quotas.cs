@@ -17,6 +17,7 @@ public sealed partial class FleetDirectoryTests
         _fleet.Release("t");
         Assert.NotNull(Of("u", "key-a").Worker);
         Assert.NotNull(Of("v", "key-b").Worker);
+        Hear("liar");
         Hear("liar", Session("x") with { Owner = "key-b" }, Session("y") with { Owner = "key-b" });
         Assert.NotEqual(429, Of("w", "key-b").Status);
     }
@@ -29,6 +30,50 @@ public sealed partial class FleetDirectoryTests
         again.Hear(Linked("b"), Report());
         Assert.Equal(429, again.Place("u", Any, [], new LineClaim(null, "", false, "key-a", 2)).Status);
         Assert.NotNull(again.Place("u", Any, [], new LineClaim(null, "", false, "key-b", 2)).Worker);
+    }
+
+    [Fact]
+    public void Sessions_that_a_worker_was_cut_off_with_or_left_out_of_a_report_count_for_their_key_when_it_brings_them_back()
+    {
+        Hear("a");
+        Assert.NotNull(Of("s", "key-a").Worker);
+        Assert.NotNull(Of("t", "key-a").Worker);
+        Hear("a", Session("s"), Session("t"));
+        // Nobody asks for them for longer than they are kept.
+        _time.Advance(TimeSpan.FromMinutes(5));
+        Hear("b");
+        Assert.Equal(Grains.SessionPlace.Unknown, _fleet.Find("s").Place);
+        Assert.Empty(Hear("a", Session("s"), Session("t")).Heard.End);
+        Assert.Equal(429, Of("u", "key-a").Status);
+        Hear("a", Session("s"));
+        Assert.Equal(Grains.SessionPlace.Unknown, _fleet.Find("t").Place);
+        Hear("a", Session("s"), Session("t"));
+        Assert.Equal(429, Of("u", "key-a").Status);
+    }
+
+    [Fact]
+    public void A_worker_that_finds_a_directory_that_began_anew_only_after_a_while_brings_its_sessions_with_their_keys()
+    {
+        var again = NewDirectory();
+        again.Hear(Linked("b"), Report());
+        _time.Advance(TimeSpan.FromSeconds(20));
+        again.Hear(Linked("b"), Report());
+        again.Hear(Linked("a"), Report(Session("s") with { Owner = "key-a" }, Session("t") with { Owner = "key-a" }));
+        Assert.Equal(429, again.Place("u", Any, [], new LineClaim(null, "", false, "key-a", 2)).Status);
+    }
+
+    [Fact]
+    public void A_key_that_was_given_more_minutes_or_is_in_a_new_month_is_not_stopped_by_what_was_said_before()
+    {
+        _time.SetUtcNow(new DateTimeOffset(2026, 10, 31, 23, 59, 50, TimeSpan.Zero));
+        Hear("a");
+        _fleet.Stop("key-a", "used up");
+        Assert.NotNull(Of("s", "key-a").Worker);
+        Assert.Empty(Hear("a", Session("s") with { Owner = "key-a" }).Heard.End);
+        _fleet.Stop("key-a", "used up");
+        Assert.Single(Hear("a", Session("s") with { Owner = "key-a" }).Heard.End);
+        _time.Advance(TimeSpan.FromSeconds(11));
+        Assert.Empty(Hear("a", Session("s") with { Owner = "key-a" }).Heard.End);
     }
 
     [Fact]

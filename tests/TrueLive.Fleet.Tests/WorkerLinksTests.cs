@@ -33,7 +33,8 @@ public sealed class WorkerLinksTests : IDisposable
         using var routes = new WorkerRoutes(Time);
         var mover = new SessionMover(grains, routes, Time, NullLogger<SessionMover>.Instance);
         var links = new WorkerLinks(grains, new JoinKeys(options, Time), new FailedKeys(Time), routes, Time, app.Lifetime, mover,
-            new FleetUsage(new UsageLedger(Time), new ApiKeyRing(options, Time, NullLogger<ApiKeyRing>.Instance), Time),
+            new FleetUsage(new UsageLedger(Time), new ApiKeyRing(options, Time, NullLogger<ApiKeyRing>.Instance), Time,
+                NullLogger<FleetUsage>.Instance),
             NullLogger<WorkerLinks>.Instance);
         app.UseWebSockets();
         app.Map(LinkMessage.Path, links.ServeAsync);

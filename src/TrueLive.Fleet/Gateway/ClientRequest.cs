@@ -7,34 +7,34 @@ using TrueLive.Server.Http;
 namespace TrueLive.Fleet.Gateway;
 
 /// <summary>What a client's request is about.</summary>
+/// <param name="Path">Its address as the worker's routes take it: a slash at the end is none, and capitals do not matter.</param>
 /// <param name="Session">The session that its address, token or body names; null for none.</param>
 /// <param name="Makes">What it asks for, where it makes a session; else null.</param>
-internal sealed record ClientRequest(string? Session, SessionAsk? Makes)
+internal sealed record ClientRequest(PathString Path, string? Session, SessionAsk? Makes)
 {
     /// <summary>Reads a request; its body can be read once more afterwards.</summary>
     public static async Task<ClientRequest> OfAsync(HttpRequest request, CancellationToken cancel)
     {
-        if (SessionPath.SessionOf(request.Path) is { } named)
-            return new ClientRequest(named, null);
-        var makes = IsPost("/whip") || IsPost("/v1/sessions") || IsLive(request);
+        var path = new PathString(request.Path.Value?.TrimEnd('/'));
+        if (SessionPath.SessionOf(path) is { } named)
+            return new ClientRequest(path, named, null);
+        // Over HTTP/2 a WebSocket begins with CONNECT (RFC 8441).
+        var live = path == "/v1/live" && (HttpMethods.IsGet(request.Method) || HttpMethods.IsConnect(request.Method));
+        var makes = IsPost("/whip") || IsPost("/v1/sessions") || live;
         if (!makes && !IsPost("/v1/interactive"))
-            return new ClientRequest(null, null);
-        var token = IsLive(request) ? request.Query["token"].ToString() : request.Headers[WhipEndpoints.TokenHeader].ToString();
+            return new ClientRequest(path, null, null);
+        var token = live ? request.Query["token"].ToString() : request.Headers[WhipEndpoints.TokenHeader].ToString();
         if (makes && token.Length > 0)
-            return new ClientRequest(token.Split('.')[0], null);
-        if (request.Path == "/whip" || IsLive(request))
-            return new ClientRequest(null, new SessionAsk(TextOf(request.Query["model"]), TextOf(request.Query["size"])));
+            return new ClientRequest(path, token.Split('.')[0], null);
+        if (path == "/whip" || live)
+            return new ClientRequest(path, null, new SessionAsk(TextOf(request.Query["model"]), TextOf(request.Query["size"])));
         request.EnableBuffering();
         var (model, size, session) = await BodyAsync(request.Body, cancel).ConfigureAwait(false);
         request.Body.Position = 0;
-        return makes ? new ClientRequest(null, new SessionAsk(model, size)) : new ClientRequest(session, null);
+        return makes ? new ClientRequest(path, null, new SessionAsk(model, size)) : new ClientRequest(path, session, null);
 
-        bool IsPost(string path) => request.Path == path && HttpMethods.IsPost(request.Method);
+        bool IsPost(string address) => path == address && HttpMethods.IsPost(request.Method);
     }
-
-    // Over HTTP/2 a WebSocket begins with CONNECT (RFC 8441).
-    private static bool IsLive(HttpRequest request) =>
-        request.Path == "/v1/live" && (HttpMethods.IsGet(request.Method) || HttpMethods.IsConnect(request.Method));
 
     private static string? TextOf(string? text) => string.IsNullOrEmpty(text) ? null : text;
 

@@ -63,7 +63,7 @@ internal sealed class FrontDoor(IHttpForwarder forwarder, SessionPlaces places, 
         var owner = gate.OwnerOf(http.Request);
         var asked = await ClientRequest.OfAsync(http.Request, http.RequestAborted).ConfigureAwait(false);
         var begins = asked.Makes is not null
-            || (HttpMethods.IsPost(http.Request.Method) && http.Request.Path.Value is "/v1/clips" or "/v1/streams");
+            || (HttpMethods.IsPost(http.Request.Method) && (asked.Path == "/v1/clips" || asked.Path == "/v1/streams"));
         if (begins && quotas.Refuse(owner) is { } over)
             throw over;
         if (asked.Makes is { } ask)
@@ -75,7 +75,7 @@ internal sealed class FrontDoor(IHttpForwarder forwarder, SessionPlaces places, 
             else
                 await SessionEndpoints.NoSuchSession(id).ExecuteAsync(http).ConfigureAwait(false);
         }
-        else if (http.Request.Path == "/v1/sessions" && HttpMethods.IsGet(http.Request.Method))
+        else if (asked.Path == "/v1/sessions" && HttpMethods.IsGet(http.Request.Method))
         {
             await ListAsync(http, owner).ConfigureAwait(false);
         }

@@ -40,6 +40,7 @@ internal sealed partial class FleetDirectory
     private void Remove(string id, Seat seat)
     {
         Leave(id, seat);
+        Remember(id, seat.Owner);
         _seats.Remove(id);
         _moving.Remove(seat);
     }
@@ -65,6 +66,7 @@ internal sealed partial class FleetDirectory
                 line.Turnover.End(time.GetElapsedTime(seat.Since));
         }
         line.Turnover.Runs(_seats.Count);
+        ForgetStops();
         foreach (var (name, worker) in _workers.Where(w => IsLost(w.Value) && time.GetElapsedTime(w.Value.HeardAt) > WorkerTime).ToList())
             _workers.Remove(name);
     }

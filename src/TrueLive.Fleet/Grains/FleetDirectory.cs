@@ -48,10 +48,11 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
             }
             worker = null;
         }
+        var atFirst = worker is null;
         if (worker is null)
             _workers[linked.Name] = worker = new Worker { Linked = linked, Report = report };
         (worker.Linked, worker.Report, worker.HeardAt, worker.Left) = (linked, report, now, false);
-        var end = Settle(worker, report);
+        var end = Settle(worker, report, atFirst);
         Forget();
         return new ReportAnswer(null, new Heard(worker.DrainedAt is not null, end));
     }
@@ -71,6 +72,9 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
     public TakenPlace Place(string session, SessionAsk ask, IReadOnlyCollection<string> except, LineClaim? claim = null)
     {
         Forget();
+        // The front door has just found that the client has minutes: those of a new month, or more than before.
+        if (claim is not null)
+            _stopped.Remove(claim.Owner);
         if (_seats.ContainsKey(session))
             return new TakenPlace(null, 409, $"There is a session '{session}' already.", 0, 0);
         if (claim is not null && HasAll(claim.Owner, claim.MaxSessions))
@@ -181,7 +185,7 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
 
     // What a worker has of sessions that were placed elsewhere, or that it never was given, it must end. One that nobody knows was given to
     // it before this directory began.
-    private List<EndedHere> Settle(Worker worker, WorkerReport report)
+    private List<EndedHere> Settle(Worker worker, WorkerReport report, bool atFirst)
     {
         var end = new List<EndedHere>();
         var told = new HashSet<string>(StringComparer.Ordinal);
@@ -192,7 +196,7 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
             if (!_seats.TryGetValue(session.Id, out var seat))
             {
                 seat = Take(session.Id, worker, ask);
-                seat.Owner = IsWaking ? session.Owner : null;
+                seat.Owner = OwnerOf(session, atFirst);
             }
             // It has just arrived or is about to leave, and whoever moves it says so in a moment.
             if ((seat.Next == HolderOf(worker) && _moving.Contains(seat)) || (seat.Holder != HolderOf(worker) && Leaves(seat, worker)))

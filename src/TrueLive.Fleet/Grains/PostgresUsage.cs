@@ -54,6 +54,13 @@ internal sealed class PostgresUsage(string connectionString, string fleet) : IUs
         return (IReadOnlyList<UsageRow>)rows;
     });
 
+    public Task<DateOnly?> TodayAsync(CancellationToken cancel) => GuardAsync(async () =>
+    {
+        await using var ask = _database.CreateCommand("SELECT (now() AT TIME ZONE 'utc')::date");
+        await using var answer = await ask.ExecuteReaderAsync(cancel).ConfigureAwait(false);
+        return await answer.ReadAsync(cancel).ConfigureAwait(false) ? answer.GetFieldValue<DateOnly>(0) : (DateOnly?)null;
+    });
+
     public Task ForgetAsync(DateOnly before, CancellationToken cancel) => GuardAsync(async () =>
     {
         await using var delete = _database.CreateCommand("DELETE FROM truelive_fleet_usage WHERE fleet = $1 AND day < $2");

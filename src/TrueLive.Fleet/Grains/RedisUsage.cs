@@ -48,6 +48,12 @@ internal sealed class RedisUsage(ConfigurationOptions redis, string fleet) : IUs
         return (IReadOnlyList<UsageRow>)rows;
     });
 
+    public Task<DateOnly?> TodayAsync(CancellationToken cancel) => GuardAsync(async database =>
+    {
+        var now = (RedisResult[])(await database.ExecuteAsync("TIME").WaitAsync(cancel).ConfigureAwait(false))!;
+        return (DateOnly?)DateOnly.FromDateTime(DateTimeOffset.FromUnixTimeSeconds((long)now[0]).UtcDateTime);
+    });
+
     // A control node that was away for long finds the days that others did not delete.
     public Task ForgetAsync(DateOnly before, CancellationToken cancel) => GuardAsync(database =>
         database.KeyDeleteAsync([.. Enumerable.Range(1, 400).Select(d => KeyOf(before.AddDays(-d)))]).WaitAsync(cancel));

@@ -104,7 +104,6 @@ internal sealed partial class WorkerLinks(IGrainFactory grains, JoinKeys keys, F
         using var link = new WorkerLink(socket, linked, ended.Token);
         await link.SendAsync(new Welcome(name, linked.TicketKey, time.GetUtcNow(), (int)ReportTime.TotalMilliseconds))
             .ConfigureAwait(false);
-        var counted = usage.OneLink();
         var (tried, heard, begun) = (time.GetTimestamp(), (long?)null, false);
         try
         {
@@ -119,7 +118,7 @@ internal sealed partial class WorkerLinks(IGrainFactory grains, JoinKeys keys, F
                             await Task.Delay(LeastPause, time, ended.Token).ConfigureAwait(false);
                         heard = time.GetTimestamp();
                         if (report.Usage is { } used)
-                            counted.Take(used);
+                            usage.Take(name, used);
                         if (link.Worker.Problem is not null && time.GetElapsedTime(tried) > LookAgain)
                             (tried, link.Worker) = (time.GetTimestamp(),
                                 link.Worker with { Problem = await routes.TryAsync(link.Worker, ended.Token).ConfigureAwait(false) });

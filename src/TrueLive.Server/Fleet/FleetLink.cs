@@ -84,7 +84,7 @@ internal sealed partial class FleetLink(
                 : "What answers there is no front door of a fleet, or of another version.");
         tickets.Begin(welcome.Worker, Convert.FromBase64String(welcome.TicketKey), welcome.Now);
         LogJoined(options.Join, welcome.Worker);
-        usage.Begin(broken.Token);
+        var counted = usage.BeginAsync(broken.Token);
         var report = ReportAsync();
         try
         {
@@ -110,6 +110,7 @@ internal sealed partial class FleetLink(
         {
             await broken.CancelAsync().ConfigureAwait(false);
             await report.ConfigureAwait(false);
+            await counted.ConfigureAwait(false);
         }
 
         Task SendAsync(LinkMessage message) =>

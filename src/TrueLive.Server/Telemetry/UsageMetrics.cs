@@ -14,7 +14,7 @@ internal sealed class UsageMetrics : IDisposable
         Add("truelive.usage.frames", "{frame}", "Pictures that models made, by key.", t => t.Frames);
         Add("truelive.usage.sent", "By", "Coded pictures that were sent, and size of clips, by key.", t => t.Bytes);
         _meter.CreateObservableCounter("truelive.usage.refused", () => ledger.Refused, "{row}",
-            "Rows of usage that were not taken because there were too many.");
+            "Rows of usage that were not taken: too many, or of a day that is too far.");
 
         void Add(string name, string unit, string words, Func<UsageTotal, double> value) => _meter.CreateObservableCounter(name,
             () => ledger.Totals().Select(t => new Measurement<double>(value(t), new KeyValuePair<string, object?>("key", t.Key),

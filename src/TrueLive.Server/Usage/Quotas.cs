@@ -7,7 +7,7 @@ namespace TrueLive.Server.Usage;
 /// Holds keys to their quotas: refuses what would go beyond, and says several times a minute whose minutes are used up. Where the records
 /// cannot be read, nobody is refused for what is not known.
 /// </summary>
-internal sealed class Quotas(ApiKeyRing ring, UsageKeeper keeper, TimeProvider time) : BackgroundService
+internal sealed partial class Quotas(ApiKeyRing ring, UsageKeeper keeper, TimeProvider time, ILogger<Quotas> logger) : BackgroundService
 {
     /// <summary>A quota of minutes is noticed that much late at most.</summary>
     public static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(10);
@@ -94,6 +94,7 @@ internal sealed class Quotas(ApiKeyRing ring, UsageKeeper keeper, TimeProvider t
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        var failed = false;
         using var timer = new PeriodicTimer(LookEvery, time);
         try
         {
@@ -102,10 +103,14 @@ internal sealed class Quotas(ApiKeyRing ring, UsageKeeper keeper, TimeProvider t
                 try
                 {
                     await LookAsync(stoppingToken).ConfigureAwait(false);
+                    failed = false;
                 }
-                catch (Exception away) when (away is IOException or TimeoutException)
+                catch (Exception error) when (!stoppingToken.IsCancellationRequested)
                 {
-                    // The keeper says that the store is away; what was known holds until it is back.
+                    // What was known holds. Whatever it is, a server that ends for it would end at each start.
+                    if (!failed)
+                        LogUnlooked(error.Message);
+                    failed = true;
                 }
             }
             while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false));
@@ -114,6 +119,10 @@ internal sealed class Quotas(ApiKeyRing ring, UsageKeeper keeper, TimeProvider t
         {
         }
     }
+
+    [LoggerMessage(EventId = 5104, EventName = "quotas_unheld", Level = LogLevel.Error,
+        Message = "Quotas of minutes are held by what was known before, until this works again: {Why}")]
+    private partial void LogUnlooked(string why);
 
     /// <summary>Seconds used in a month, by name of the key and by owner.</summary>
     private sealed record Month(DateOnly First, IReadOnlyDictionary<string, double> Named, IReadOnlyDictionary<string, double> Owned)

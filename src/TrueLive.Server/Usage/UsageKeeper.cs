@@ -40,18 +40,19 @@ internal sealed partial class UsageKeeper(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var (wrote, cleaned) = ((long?)null, (long?)null);
+        // A machine that has just begun may not know the date yet.
+        var (wrote, cleaned) = ((long?)null, time.GetTimestamp());
         using var timer = new PeriodicTimer(LookEvery, time);
         try
         {
             do
             {
-                if (ledger.Change > _written && (wrote is not { } last || time.GetElapsedTime(last) >= Pause))
+                if (ledger.Change > _written && (ledger.IsFilling || wrote is not { } last || time.GetElapsedTime(last) >= Pause))
                 {
                     wrote = time.GetTimestamp();
                     await WriteAsync(stoppingToken).ConfigureAwait(false);
                 }
-                if (cleaned is not { } at || time.GetElapsedTime(at) >= CleanEvery)
+                if (time.GetElapsedTime(cleaned) >= CleanEvery)
                 {
                     cleaned = time.GetTimestamp();
                     await CleanAsync(stoppingToken).ConfigureAwait(false);
@@ -106,8 +107,11 @@ internal sealed partial class UsageKeeper(
     {
         try
         {
-            await store.ForgetAsync(DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime).AddDays(-options.UsageKeepDays), cancel)
-                .ConfigureAwait(false);
+            var today = DateOnly.FromDateTime(time.GetUtcNow().UtcDateTime);
+            // One machine whose date is wrong would delete what is of all.
+            if (await store.TodayAsync(cancel).ConfigureAwait(false) is { } there && there < today)
+                today = there;
+            await store.ForgetAsync(today.AddDays(-options.UsageKeepDays), cancel).ConfigureAwait(false);
         }
         catch (IOException error)
         {

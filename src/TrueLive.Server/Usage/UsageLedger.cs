@@ -7,7 +7,10 @@ namespace TrueLive.Server.Usage;
 /// </summary>
 internal sealed class UsageLedger(TimeProvider time)
 {
-    /// <summary>Rows at most; further ones are refused, since they mean a source that invents owners.</summary>
+    /// <summary>
+    /// Rows at most; further ones are refused. Days that are over have half of them, so that what is told of the past leaves room for
+    /// today.
+    /// </summary>
     public const int MaxRows = 100_000;
 
     private const int MaxTotals = 1000;
@@ -21,6 +24,16 @@ internal sealed class UsageLedger(TimeProvider time)
 
     /// <summary>Grows with each change.</summary>
     public long Change => Interlocked.Read(ref _change);
+
+    /// <summary>So many rows that they should be written at once.</summary>
+    public bool IsFilling
+    {
+        get
+        {
+            lock (_gate)
+                return _rows.Count > MaxRows / 4;
+        }
+    }
 
     /// <summary>Rows that were refused.</summary>
     public long Refused => Interlocked.Read(ref _refused);
@@ -54,6 +67,13 @@ internal sealed class UsageLedger(TimeProvider time)
                 Bytes = total.Bytes + bytes,
             };
         }
+    }
+
+    /// <summary>Counts rows that were refused before they came here.</summary>
+    public void Refuse(int rows)
+    {
+        lock (_gate)
+            _refused += rows;
     }
 
     /// <summary>Takes rows that another process has counted.</summary>
@@ -117,7 +137,7 @@ internal sealed class UsageLedger(TimeProvider time)
 
     private void Put(UsageRow row)
     {
-        if (_rows.Count >= MaxRows && !_rows.ContainsKey(row.Id))
+        if (_rows.Count >= (row.Day < Today.AddDays(-1) ? MaxRows / 2 : MaxRows) && !_rows.ContainsKey(row.Id))
             _refused++;
         else
             _rows[row.Id] = (row, ++_change);

@@ -83,7 +83,7 @@ public sealed class QuotaTests : IDisposable
         var options = new ServerOptions { DataFolder = _data };
         var ring = new ApiKeyRing(options, _time, NullLogger<ApiKeyRing>.Instance);
         using var keeper = new UsageKeeper(new UsageLedger(_time), store, options, _time, NullLogger<UsageKeeper>.Instance);
-        using var quotas = new Quotas(ring, keeper, _time);
+        using var quotas = new Quotas(ring, keeper, _time, NullLogger<Quotas>.Instance);
         var owner = ring.Find(key)!.Owner;
         var row = new UsageRow(new DateOnly(2026, 2, 1), "run", owner, "ann", UsageKind.Live, "ink", 1, 61, 1, 1);
         store.Rows = [row with { Day = new DateOnly(2026, 1, 31) }, row with { Day = new DateOnly(2026, 3, 1) }];
@@ -193,7 +193,8 @@ public sealed class QuotaTests : IDisposable
         var key = Make("ann", new KeyQuota(MinutesAMonth: 1));
         var ring = new ApiKeyRing(options, _time, NullLogger<ApiKeyRing>.Instance);
         var ledger = new UsageLedger(_time);
-        var quotas = new Quotas(ring, new UsageKeeper(ledger, store, options, _time, NullLogger<UsageKeeper>.Instance), _time);
+        var quotas = new Quotas(ring, new UsageKeeper(ledger, store, options, _time, NullLogger<UsageKeeper>.Instance), _time,
+            NullLogger<Quotas>.Instance);
         return (ring, quotas, ledger, ring.Find(key)!.Owner);
     }
 
