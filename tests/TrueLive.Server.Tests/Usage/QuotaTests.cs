@@ -145,12 +145,8 @@ public sealed class QuotaTests : IDisposable
         File.SetLastWriteTimeUtc(Keys, DateTime.UnixEpoch);
         _time.Advance(TimeSpan.FromSeconds(2));
         Assert.DoesNotContain(owner, ring.Owners());
-        var ended = new List<string>();
-        quotas.UsedUp = (one, _) =>
-        {
-            ended.Add(one);
-            return Task.CompletedTask;
-        };
+        var ended = new HashSet<string>();
+        quotas.UsedUp = (one, _) => Task.FromResult(ended.Add(one));
         await quotas.LookAsync(Cancel);
         Assert.Empty(ended);
         quotas.Running = () => [owner, owner];

@@ -130,7 +130,7 @@ public sealed class UsageMeterTests : IAsyncDisposable
             (here, hosted) = (there, there.Find(session.Id)!);
             if (made > 0)
             {
-                using var camera = new Camera();
+                var camera = new Camera();
                 var run = here.RunAsync(hosted, "test", camera, camera, Cancel);
                 await camera.SendAsync(hosted, 1);
                 camera.Leave();
