@@ -43,10 +43,8 @@ internal static class KeysCommand
             var lasts = parsed.GetValue(days) is { } d ? TimeSpan.FromDays(d) : (TimeSpan?)null;
             var opens = scoped ? parsed.GetValue(scopes)!.Aggregate(KeyScopes.None, (all, one) => all | one) : KeyScopes.None;
             var allowed = scoped ? quota.Read(parsed, null) : null;
-            var key = ApiKeyFile.Create(PathOf(parsed), parsed.GetValue(name)!, opens, TimeProvider.System.GetUtcNow(), lasts);
-            if (allowed is not null)
-                ApiKeyFile.SetQuota(PathOf(parsed), parsed.GetValue(name)!, allowed);
-            Console.WriteLine(key);
+            Console.WriteLine(
+                ApiKeyFile.Create(PathOf(parsed), parsed.GetValue(name)!, opens, TimeProvider.System.GetUtcNow(), lasts, allowed));
             return 0;
         }));
         var list = new Command("list", "Show the keys: name, what each opens, from when to when. The keys themselves are kept nowhere.");

@@ -23,14 +23,14 @@ internal sealed class QuotaOptions
         var (sessions, minutes) = (parsed.GetValue(_sessions), parsed.GetValue(_minutes));
         if (sessions is null && minutes is null)
             return null;
-        var quota = new KeyQuota(sessions ?? before?.Sessions ?? 0, minutes ?? before?.MinutesAMonth ?? 0);
-        return quota is { Sessions: >= 0 and <= 1_000_000, MinutesAMonth: >= 0 and <= 1e9 } ? quota
+        return sessions is null or (>= 0 and <= 1_000_000) && minutes is null or (>= 0 and <= 1e9)
+            ? new KeyQuota(sessions ?? before?.Sessions, minutes ?? before?.MinutesAMonth)
             : throw new ArgumentException("--sessions must be within 0..1000000 and --minutes within 0..1000000000; 0 sets no limit.");
     }
 
-    /// <summary>For a list of keys.</summary>
-    public static string Words(KeyQuota? quota) => quota is null ? ""
-        : FormattableString.Invariant($", quota {Limit(quota.Sessions)} sessions, {Limit(quota.MinutesAMonth)} minutes a month");
+    /// <summary>For a list of keys; what the settings say for all is left out.</summary>
+    public static string Words(KeyQuota? quota) => Limit(quota?.Sessions, "sessions") + Limit(quota?.MinutesAMonth, "minutes a month");
 
-    private static string Limit(double most) => most > 0 ? FormattableString.Invariant($"{most:0.#}") : "any number of";
+    private static string Limit(double? most, string of) => most is null ? ""
+        : most > 0 ? FormattableString.Invariant($", {most:0.#} {of}") : $", any number of {of}";
 }

@@ -184,7 +184,9 @@ public static partial class TrueLiveServer
         var registry = app.Services.GetRequiredService<SessionRegistry>();
         app.Services.GetRequiredService<ServerMetrics>();
         app.Services.GetRequiredService<UsageMetrics>();
-        app.Services.GetRequiredService<Quotas>().UsedUp = (owner, words) =>
+        var quotas = app.Services.GetRequiredService<Quotas>();
+        quotas.Running = () => registry.Hosted.Select(h => h.Owner);
+        quotas.UsedUp = (owner, words) =>
         {
             foreach (var hosted in registry.Hosted.Where(h => h.Owner == owner))
                 registry.End(hosted, EndCause.ControlServer, words);

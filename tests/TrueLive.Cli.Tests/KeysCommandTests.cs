@@ -27,6 +27,21 @@ public sealed class KeysCommandTests : IDisposable
         Assert.Empty(ApiKeyFile.Read(KeyFile));
     }
 
+    [Fact]
+    public void A_quota_keeps_what_was_not_given_and_is_made_with_its_key()
+    {
+        Assert.Equal(0, Run("create", "studio", "--minutes", "6000"));
+        Assert.Equal(new KeyQuota(null, 6000), Assert.Single(ApiKeyFile.Read(KeyFile)).Quota);
+        Assert.Equal(0, Run("quota", "studio", "--minutes", "9000"));
+        Assert.Equal(new KeyQuota(null, 9000), Assert.Single(ApiKeyFile.Read(KeyFile)).Quota);
+        Assert.Equal(0, Run("quota", "studio", "--sessions", "0"));
+        Assert.Equal(new KeyQuota(0, 9000), Assert.Single(ApiKeyFile.Read(KeyFile)).Quota);
+        Assert.Equal(0, Run("quota", "studio"));
+        Assert.Null(Assert.Single(ApiKeyFile.Read(KeyFile)).Quota);
+        Assert.Equal(1, Run("create", "other", "--sessions", "-1"));
+        Assert.Single(ApiKeyFile.Read(KeyFile));
+    }
+
     [Theory]
     [InlineData("--api-keys")]
     [InlineData("--webhook-secret")]

@@ -32,12 +32,12 @@ public enum KeyScopes : byte
     All = Publish | Watch | Clips | Probe | Operate,
 }
 
-/// <summary>How much a key may use; 0 sets no limit.</summary>
+/// <summary>How much a key may use; 0 sets no limit, and null takes what the settings say for all keys.</summary>
 /// <param name="Sessions">Live sessions at a time.</param>
 /// <param name="MinutesAMonth">Minutes of live sessions and clips in a calendar month of UTC.</param>
-public sealed record KeyQuota(int Sessions = 0, double MinutesAMonth = 0)
+public sealed record KeyQuota(int? Sessions = null, double? MinutesAMonth = null)
 {
-    internal bool IsSound => Sessions is >= 0 and <= 1_000_000 && MinutesAMonth is >= 0 and <= 1e9;
+    internal bool IsSound => Sessions is null or (>= 0 and <= 1_000_000) && MinutesAMonth is null or (>= 0 and <= 1e9);
 }
 
 /// <summary>A named key as it is stored; the key itself cannot be recovered from the file.</summary>
@@ -62,17 +62,20 @@ public static class ApiKeyFile
 
     /// <summary>Makes a key and returns it, for the only time.</summary>
     /// <exception cref="ArgumentException">
-    /// The name is taken or invalid: letters, digits, dots, dashes and underscores are allowed, at most 64.
+    /// The name is taken or invalid: letters, digits, dots, dashes and underscores are allowed, at most 64. Or the quota has a number that
+    /// is negative or too large.
     /// </exception>
-    public static string Create(string path, string name, KeyScopes scopes, DateTimeOffset now, TimeSpan? lasts)
+    public static string Create(
+        string path, string name, KeyScopes scopes, DateTimeOffset now, TimeSpan? lasts, KeyQuota? quota = null)
     {
         if (name.Length is 0 or > 64 || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_'))
             throw new ArgumentException($"'{name}' is not a name for a key: take letters, digits, dots, dashes and underscores, " +
                 "at most 64.");
+        RefuseUnsound(quota);
         var key = Prefix + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
         Change(path, keys => keys.Exists(k => k.Name == name)
             ? throw new ArgumentException($"There is a key '{name}' already. Revoke it first, or take another name.")
-            : [.. keys, new NamedKey(name, Convert.ToHexStringLower(HashOf(key)), scopes, now, now + lasts)]);
+            : [.. keys, new NamedKey(name, Convert.ToHexStringLower(HashOf(key)), scopes, now, now + lasts) { Quota = quota }]);
         return key;
     }
 
@@ -88,8 +91,7 @@ public static class ApiKeyFile
     /// <exception cref="ArgumentException">A number is negative or too large.</exception>
     public static bool SetQuota(string path, string name, KeyQuota? quota)
     {
-        if (quota?.IsSound == false)
-            throw new ArgumentException("A quota is 0 to 1000000 sessions and 0 to 1000000000 minutes; 0 sets no limit.");
+        RefuseUnsound(quota);
         var found = false;
         Change(path, keys => [.. keys.Select(k => k.Name == name && (found = true) ? k with { Quota = quota } : k)]);
         return found;
@@ -115,6 +117,12 @@ public static class ApiKeyFile
         {
             throw new InvalidDataException($"{path} cannot be read: {damaged.Message}", damaged);
         }
+    }
+
+    private static void RefuseUnsound(KeyQuota? quota)
+    {
+        if (quota?.IsSound == false)
+            throw new ArgumentException("A quota is 0 to 1000000 sessions and 0 to 1000000000 minutes; 0 sets no limit.");
     }
 
     internal static byte[] HashOf(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));

@@ -10,7 +10,10 @@ namespace TrueLive.Server.Access;
 /// </param>
 /// <param name="Scopes">What it permits.</param>
 /// <param name="Quota">How much it may use.</param>
-internal sealed record KnownKey(string Name, string Owner, KeyScopes Scopes, KeyQuota Quota);
+internal sealed record KnownKey(string Name, string Owner, KeyScopes Scopes, KeyLimits Quota);
+
+/// <summary>How much a key may use by its own quota and the settings; 0 sets no limit.</summary>
+internal sealed record KeyLimits(int Sessions = 0, double MinutesAMonth = 0);
 
 /// <summary>
 /// The keys that give access to this server: those of <c>api_keys</c> and the named ones of the key file, which may change while it runs.
@@ -79,13 +82,13 @@ internal sealed partial class ApiKeyRing
     public string NameOf(string owner) => Array.Find(Current(), e => e.Key.Owner == owner)?.Key.Name ?? "";
 
     /// <summary>How much an owner may use. In a fleet the front door knows, and workers set no limit of their own.</summary>
-    public KeyQuota QuotaOf(string owner) => _options.Join.Length > 0 ? new KeyQuota()
-        : Array.Find(Current(), e => e.Key.Owner == owner)?.Key.Quota ?? Usual;
+    public KeyLimits QuotaOf(string owner) => _options.Join.Length > 0 ? new KeyLimits()
+        : Array.Find(Current(), e => e.Key.Owner == owner)?.Key.Quota ?? Limits(null);
 
     /// <summary>Everybody who may own something.</summary>
     public IEnumerable<string> Owners() => Required ? Current().Select(e => e.Key.Owner) : [Nobody];
 
-    private KeyQuota Usual => new(_options.KeySessions, _options.KeyMinutes);
+    private KeyLimits Limits(KeyQuota? own) => new(own?.Sessions ?? _options.KeySessions, own?.MinutesAMonth ?? _options.KeyMinutes);
 
     /// <summary>Owner of everything on a server without keys.</summary>
     public const string Nobody = "local";
@@ -122,15 +125,15 @@ internal sealed partial class ApiKeyRing
         _required |= _options.ApiKeys.Length > 0 || File.Exists(_options.KeysPath);
         return
         [
-            .. _options.ApiKeys.Select((key, i) => Entry.Of($"api_keys[{i}]", ApiKeyFile.HashOf(key), KeyScopes.All, null, Usual)),
+            .. _options.ApiKeys.Select((key, i) => Entry.Of($"api_keys[{i}]", ApiKeyFile.HashOf(key), KeyScopes.All, null, Limits(null))),
             .. ApiKeyFile.Read(_options.KeysPath).Select(k =>
-                Entry.Of(k.Name, Convert.FromHexString(k.Sha256), k.Scopes, k.Expires, k.Quota ?? Usual)),
+                Entry.Of(k.Name, Convert.FromHexString(k.Sha256), k.Scopes, k.Expires, Limits(k.Quota))),
         ];
     }
 
     private sealed record Entry(KnownKey Key, byte[] Hash, DateTimeOffset? Expires)
     {
-        public static Entry Of(string name, byte[] hash, KeyScopes scopes, DateTimeOffset? expires, KeyQuota quota) =>
+        public static Entry Of(string name, byte[] hash, KeyScopes scopes, DateTimeOffset? expires, KeyLimits quota) =>
             new(new KnownKey(name, "key-" + Convert.ToHexStringLower(hash.AsSpan(0, 8)), scopes, quota), hash, expires);
 
         public bool IsOpenAt(DateTimeOffset now) => Expires is not { } end || now < end;

@@ -1,7 +1,9 @@
 using System.Globalization;
 using System.Text;
+using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Mvc;
 using TrueLive.Server.Access;
+using TrueLive.Server.Resources;
 using TrueLive.Server.Usage;
 
 namespace TrueLive.Server.Http;
@@ -16,9 +18,26 @@ internal static class UsageEndpoints
 
     private const int MaxDays = 400;
 
-    public static void Map(IEndpointRouteBuilder app) => app.MapGet(Path, ReadAsync).WithTags("Usage")
-        .WithSummary("Minutes, pictures and bytes by key, day and model").Produces<UsageView>().ProducesProblem(400).ProducesProblem(403)
-        .ProducesProblem(503);
+    // Readers add days up.
+    private const decimal MostOfADay = 1e15m;
+
+    // A reading may be long, and a key that asks for many at once waits for its own alone.
+    private static readonly ConcurrencyLimiterOptions PerKey = new() { PermitLimit = 1, QueueLimit = 8 };
+
+    public static void Map(IEndpointRouteBuilder app)
+    {
+        var turns = PartitionedRateLimiter.Create<string, string>(owner => RateLimitPartition.GetConcurrencyLimiter(owner, _ => PerKey));
+        app.MapGet(Path, ReadAsync).WithTags("Usage").WithSummary("Minutes, pictures and bytes by key, day and model")
+            .Produces<UsageView>().ProducesProblem(400).ProducesProblem(403).ProducesProblem(429).ProducesProblem(503)
+            .AddEndpointFilter(async (call, next) =>
+            {
+                var http = call.HttpContext;
+                var owner = http.RequestServices.GetRequiredService<Gate>().OwnerOf(http.Request);
+                using var turn = await turns.AcquireAsync(owner, 1, http.RequestAborted).ConfigureAwait(false);
+                return turn.IsAcquired ? await next(call).ConfigureAwait(false) : Problems.From(http, new RequestRefusedException(
+                    StatusCodes.Status429TooManyRequests, "This key reads usage in too many requests at once. Ask one after the other."));
+            });
+    }
 
     private static async Task<IResult> ReadAsync(HttpContext http, [FromQuery] string? month, [FromQuery] string? from,
         [FromQuery] string? to, [FromQuery] string? of, [FromQuery] string? format, Gate gate, UsageKeeper keeper, Quotas quotas,
@@ -29,6 +48,8 @@ internal static class UsageEndpoints
             return Problems.Of(StatusCodes.Status401Unauthorized, "Usage is shown to whoever has a key. A link does not open it.");
         if (of is not (null or "all"))
             return Problems.Of(StatusCodes.Status400BadRequest, "of is 'all' or left out.");
+        if (format is not (null or "csv" or "json"))
+            return Problems.Of(StatusCodes.Status400BadRequest, "format is 'csv' or 'json', or left out.");
         if (of is not null && !gate.Permits(http.Request, KeyScopes.Operate))
             return Problems.Of(StatusCodes.Status403Forbidden, "The usage of all keys needs the scope operate. Leave out 'of' for your own.");
         if (Days(month, from, to, time) is not var (first, last))
@@ -38,8 +59,9 @@ internal static class UsageEndpoints
         {
             var rows = await keeper.ReadAsync(first, last, http.RequestAborted).ConfigureAwait(false);
             var shown = Sum(rows.Where(r => of is not null || r.Owner == owner));
-            return format == "csv" || http.Request.Headers.Accept.ToString().StartsWith("text/csv", StringComparison.OrdinalIgnoreCase)
-                ? Results.Text(Csv(shown), "text/csv", Encoding.UTF8)
+            var csv = format is null ? http.Request.Headers.Accept.ToString().StartsWith("text/csv", StringComparison.OrdinalIgnoreCase)
+                : format is "csv";
+            return csv ? Results.Text(Csv(shown), "text/csv", Encoding.UTF8)
                 : Results.Ok(new UsageView(first, last, shown, QuotaView.Of(quotas, owner)));
         }
         catch (IOException)
@@ -69,10 +91,14 @@ internal static class UsageEndpoints
     [
         .. rows.GroupBy(r => (r.Day, r.Owner, r.Kind, r.Model)).Select(g => new UsageDayView(
             g.Key.Day, g.Select(r => r.Key).FirstOrDefault(k => k.Length > 0) ?? "", g.Key.Owner, g.Key.Kind, g.Key.Model,
-            g.Sum(r => r.Sessions), Math.Round(g.Sum(r => r.Seconds), 1), g.Sum(r => r.Frames), g.Sum(r => r.Bytes)))
+            Total(g, r => r.Sessions), Math.Round(g.Sum(r => r.Seconds), 1), Total(g, r => r.Frames), Total(g, r => r.Bytes)))
         .OrderBy(v => v.Day).ThenBy(v => v.Key, StringComparer.Ordinal).ThenBy(v => v.Owner, StringComparer.Ordinal)
         .ThenBy(v => v.Kind, StringComparer.Ordinal).ThenBy(v => v.Model, StringComparer.Ordinal),
     ];
+
+    // What a worker of a fleet makes up must not make the sums of others an error.
+    private static long Total(IEnumerable<UsageRow> rows, Func<UsageRow, long> of) =>
+        (long)Math.Min(rows.Sum(r => (decimal)of(r)), MostOfADay);
 
     private static string Csv(IEnumerable<UsageDayView> rows)
     {

@@ -12,19 +12,24 @@ internal sealed partial class Quotas(ApiKeyRing ring, UsageKeeper keeper, TimePr
     /// <summary>A quota of minutes is noticed that much late at most.</summary>
     public static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(10);
 
-    private volatile Month _month = new(default, new Dictionary<string, double>());
+    private readonly SemaphoreSlim _turn = new(1, 1);
+    private volatile Month _month = new(default, new Dictionary<string, double>(), new Dictionary<string, double>());
+    private IReadOnlyList<UsageRow> _known = [];
 
     /// <summary>Called with each owner whose minutes of this month are used up, and with the words for its clients.</summary>
     public Func<string, string, Task> UsedUp { get; set; } = (_, _) => Task.CompletedTask;
 
+    /// <summary>Owners of what runs, who may have no key any more.</summary>
+    public Func<IEnumerable<string>> Running { get; set; } = () => [];
+
     private DateOnly ThisMonth => time.GetUtcNow().UtcDateTime is var now ? new DateOnly(now.Year, now.Month, 1) : default;
 
     /// <summary>What one key may use.</summary>
-    public KeyQuota Of(string owner) => ring.QuotaOf(owner);
+    public KeyLimits Of(string owner) => ring.QuotaOf(owner);
 
     /// <summary>Minutes that the key has used this month, as they were a moment ago.</summary>
     public double MinutesOf(string owner) =>
-        _month is var month && month.First == ThisMonth ? month.Seconds.GetValueOrDefault(AccountOf(owner)) / 60 : 0;
+        _month is var month && month.First == ThisMonth ? month.SecondsOf(owner, ring.NameOf(owner)) / 60 : 0;
 
     /// <summary>Null where a key may begin a live session beside those that it has.</summary>
     public RequestRefusedException? Refuse(string owner, int running) => Refuse(owner)
@@ -51,19 +56,40 @@ internal sealed partial class Quotas(ApiKeyRing ring, UsageKeeper keeper, TimePr
     /// <summary>Reads what was used, and tells whose minutes are used up.</summary>
     public async Task LookAsync(CancellationToken cancel)
     {
-        var limited = ring.Owners().Where(o => Of(o).MinutesAMonth > 0).ToList();
+        var limited = ring.Owners().Union(Running()).Where(o => Of(o).MinutesAMonth > 0).ToList();
         if (limited.Count == 0)
             return;
-        var first = ThisMonth;
-        var rows = await keeper.ReadAsync(first, first.AddMonths(1).AddDays(-1), cancel).ConfigureAwait(false);
-        // A key that is made anew under its name goes on with what that has used.
-        _month = new Month(first, rows.GroupBy(r => IsName(r.Key) ? r.Key : AccountOf(r.Owner))
-            .ToDictionary(g => g.Key, g => g.Sum(r => r.Seconds), StringComparer.Ordinal));
-        foreach (var owner in limited)
+        // A look that began before another one and ends after it would set back what that one found.
+        await _turn.WaitAsync(cancel).ConfigureAwait(false);
+        try
         {
-            if (Refuse(owner) is { } over)
-                await UsedUp(owner, over.Message).ConfigureAwait(false);
+            var first = ThisMonth;
+            var last = first.AddMonths(1).AddDays(-1);
+            try
+            {
+                _known = await keeper.ReadAsync(first, last, cancel).ConfigureAwait(false);
+            }
+            finally
+            {
+                // While the store is away, what this process counts and is told goes on.
+                _month = Month.Of(first, keeper.Renew(_known, first, last), ring);
+                foreach (var owner in limited)
+                {
+                    if (Refuse(owner) is { } over)
+                        await UsedUp(owner, over.Message).ConfigureAwait(false);
+                }
+            }
         }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
+    public override void Dispose()
+    {
+        _turn.Dispose();
+        base.Dispose();
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -94,14 +120,24 @@ internal sealed partial class Quotas(ApiKeyRing ring, UsageKeeper keeper, TimePr
         }
     }
 
-    private string AccountOf(string owner) => ring.NameOf(owner) is var name && IsName(name) ? name : owner;
-
-    // Keys of the settings are numbered in the order in which they stand there.
-    private static bool IsName(string key) => key.Length > 0 && !key.Contains('[', StringComparison.Ordinal);
-
     [LoggerMessage(EventId = 5104, EventName = "quotas_unheld", Level = LogLevel.Error,
         Message = "Quotas of minutes are held by what was known before, until this works again: {Why}")]
     private partial void LogUnlooked(string why);
 
-    private sealed record Month(DateOnly First, IReadOnlyDictionary<string, double> Seconds);
+    /// <summary>Seconds used in a month, by name of the key and by owner.</summary>
+    private sealed record Month(DateOnly First, IReadOnlyDictionary<string, double> Named, IReadOnlyDictionary<string, double> Owned)
+    {
+        public static Month Of(DateOnly first, IReadOnlyList<UsageRow> rows, ApiKeyRing ring) => new(first,
+            Sum(rows, r => IsName(r.Key) ? r.Key : ring.NameOf(r.Owner)), Sum(rows, r => r.Owner));
+
+        // A key that is made anew under its name goes on with what that has used; one that was deleted has no name.
+        public double SecondsOf(string owner, string name) =>
+            IsName(name) ? Named.GetValueOrDefault(name) : Owned.GetValueOrDefault(owner);
+
+        private static Dictionary<string, double> Sum(IEnumerable<UsageRow> rows, Func<UsageRow, string> by) =>
+            rows.GroupBy(by).ToDictionary(g => g.Key, g => g.Sum(r => r.Seconds), StringComparer.Ordinal);
+
+        // Keys of the settings are numbered in the order in which they stand there.
+        private static bool IsName(string key) => key.Length > 0 && !key.Contains('[', StringComparison.Ordinal);
+    }
 }

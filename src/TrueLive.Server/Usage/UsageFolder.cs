@@ -17,12 +17,15 @@ internal sealed partial class UsageFolder(ServerOptions options, ILogger<UsageFo
     // Far more than all rows that a process holds.
     private const long MaxFile = 256L << 20;
 
+    private const int KeptDays = 32;
+
     private readonly string _folder = Path.Combine(options.DataPath, "usage");
-    private readonly string _writer = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
     private readonly Lock _gate = new();
 
+    private string _writer = NewWriter();
+
     // What was read of the files that the last reading was for, and of which version.
-    private Dictionary<string, (DateTime Changed, IReadOnlyList<UsageRow> Rows)> _read = new(StringComparer.Ordinal);
+    private Dictionary<string, (DateTime Changed, IReadOnlyList<UsageRow>? Rows)> _read = new(StringComparer.Ordinal);
 
     public Task WriteAsync(IReadOnlyList<UsageRow> rows, CancellationToken cancel) => GuardAsync(() =>
     {
@@ -30,7 +33,12 @@ internal sealed partial class UsageFolder(ServerOptions options, ILogger<UsageFo
         foreach (var day in rows.GroupBy(r => r.Day))
         {
             var path = Path.Combine(_folder, $"{day.Key.ToString(DayFormat, CultureInfo.InvariantCulture)}.{_writer}.json");
-            var all = Union([File.Exists(path) ? ReadFile(path) : [], day]);
+            if (ReadFile(path, quiet: false) is not { } known)
+            {
+                _writer = NewWriter();
+                throw new IOException($"{path} was damaged, and is left as it is.");
+            }
+            var all = Union([known, day]);
             PrivateFiles.Replace(path, JsonSerializer.SerializeToUtf8Bytes(new UsageFile(UsageFile.Current, all),
                 UsageJson.Default.UsageFile));
         }
@@ -39,14 +47,18 @@ internal sealed partial class UsageFolder(ServerOptions options, ILogger<UsageFo
 
     public Task<IReadOnlyList<UsageRow>> ReadAsync(DateOnly from, DateOnly to, CancellationToken cancel) => GuardAsync(() =>
     {
-        var read = new Dictionary<string, (DateTime Changed, IReadOnlyList<UsageRow> Rows)>(StringComparer.Ordinal);
-        foreach (var (path, day) in Files().Where(f => f.Day >= from && f.Day <= to))
+        var read = new Dictionary<string, (DateTime Changed, IReadOnlyList<UsageRow>? Rows)>(StringComparer.Ordinal);
+        foreach (var (path, _) in Files().Where(f => f.Day >= from && f.Day <= to))
         {
             var changed = File.GetLastWriteTimeUtc(path);
-            read[path] = _read.TryGetValue(path, out var known) && known.Changed == changed ? known : (changed, ReadFile(path));
+            var same = _read.TryGetValue(path, out var known) && known.Changed == changed;
+            // One that could not be read is tried again, and named once.
+            read[path] = same && known.Rows is not null ? known : (changed, ReadFile(path, quiet: same));
         }
-        _read = read;
-        return (IReadOnlyList<UsageRow>)Union(read.Values.Select(f => f.Rows));
+        // Whoever asks for a year neither fills the memory with it nor makes the next reading of this month slow.
+        if (to.DayNumber - from.DayNumber < KeptDays)
+            _read = read;
+        return (IReadOnlyList<UsageRow>)Union(read.Values.Select(f => f.Rows ?? []));
     });
 
     public Task ForgetAsync(DateOnly before, CancellationToken cancel) => GuardAsync(() =>
@@ -69,8 +81,10 @@ internal sealed partial class UsageFolder(ServerOptions options, ILogger<UsageFo
         }
     }
 
-    // One file that cannot be read, or is of a later release, does not take the others with it.
-    private IReadOnlyList<UsageRow> ReadFile(string path)
+    private static string NewWriter() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8));
+
+    // Null for a file that cannot be read or is of a later release, which does not take the others with it; none where there is no file.
+    private IReadOnlyList<UsageRow>? ReadFile(string path, bool quiet)
     {
         var why = $"It is longer than {MaxFile >> 20} MiB.";
         try
@@ -83,12 +97,18 @@ internal sealed partial class UsageFolder(ServerOptions options, ILogger<UsageFo
                 why = $"Its schema is '{file?.Schema}', and this release knows '{UsageFile.Current}'.";
             }
         }
-        catch (JsonException damaged)
+        // Another server that shares the folder may have deleted it meanwhile.
+        catch (Exception gone) when (gone is FileNotFoundException or DirectoryNotFoundException)
         {
-            why = damaged.Message;
+            return [];
         }
-        LogUnread(path, why);
-        return [];
+        catch (Exception unread) when (unread is JsonException or IOException or UnauthorizedAccessException)
+        {
+            why = unread.Message;
+        }
+        if (!quiet)
+            LogUnread(path, why);
+        return null;
     }
 
     private Task<T> GuardAsync<T>(Func<T> work) => Task.Run(() =>

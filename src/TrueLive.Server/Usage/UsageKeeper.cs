@@ -21,6 +21,10 @@ internal sealed partial class UsageKeeper(
     public async Task<IReadOnlyList<UsageRow>> ReadAsync(DateOnly from, DateOnly to, CancellationToken cancel) =>
         UsageFolder.Union([await store.ReadAsync(from, to, cancel).ConfigureAwait(false), ledger.Between(from, to)]);
 
+    /// <summary>Rows that were read before, with what this process has counted and was told of these days since.</summary>
+    public IReadOnlyList<UsageRow> Renew(IReadOnlyList<UsageRow> read, DateOnly from, DateOnly to) =>
+        UsageFolder.Union([read.Where(r => r.Day >= from && r.Day <= to), ledger.Between(from, to)]);
+
     /// <summary>Writes what is left.</summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
@@ -66,10 +70,16 @@ internal sealed partial class UsageKeeper(
         await _turn.WaitAsync(cancel).ConfigureAwait(false);
         try
         {
-            var (rows, change) = ledger.Since(_written, int.MaxValue);
-            if (rows.Count > 0)
-                await store.WriteAsync(rows, cancel).ConfigureAwait(false);
-            (_written, _failed) = (change, false);
+            try
+            {
+                await WriteSinceAsync(_written, cancel).ConfigureAwait(false);
+            }
+            catch (IOException) when (_written > 0)
+            {
+                // What was written before may be lost with it.
+                await WriteSinceAsync(_written = 0, cancel).ConfigureAwait(false);
+            }
+            _failed = false;
             ledger.Forget(_written);
         }
         catch (IOException error)
@@ -83,6 +93,14 @@ internal sealed partial class UsageKeeper(
         {
             _turn.Release();
         }
+    }
+
+    private async Task WriteSinceAsync(long written, CancellationToken cancel)
+    {
+        var (rows, change) = ledger.Since(written, int.MaxValue);
+        if (rows.Count > 0)
+            await store.WriteAsync(rows, cancel).ConfigureAwait(false);
+        _written = change;
     }
 
     private async Task CleanAsync(CancellationToken cancel)

@@ -76,7 +76,7 @@ internal sealed class UsageMeter : BackgroundService
         if (mark.Made == 0)
             return;
         var passed = live || before.Live ? _time.GetElapsedTime(before.At, now) : TimeSpan.Zero;
-        // One that came from another machine was counted there.
+        // One that made pictures on another machine was counted there.
         var sessions = before.Made == 0 && !hosted.Continues ? 1 : 0;
         var (frames, bytes) = (mark.Made - before.Made, mark.Bytes - before.Bytes);
         if (passed > TimeSpan.Zero || frames > 0 || bytes > 0)

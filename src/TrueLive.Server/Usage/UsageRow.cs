@@ -19,7 +19,7 @@ internal readonly record struct UsageId(DateOnly Day, string Source, string Owne
 /// is the later one.
 /// </summary>
 /// <param name="Day">In UTC.</param>
-/// <param name="Source">Who counted: a run of a server, in a fleet behind the name of its worker.</param>
+/// <param name="Source">Who counted: a random name of one run of a server.</param>
 /// <param name="Owner">Whose it is, as <see cref="Access.KnownKey.Owner"/>.</param>
 /// <param name="Key">Name of that key when it was counted; empty where it is not known.</param>
 /// <param name="Kind">One of <see cref="UsageKind"/>.</param>
@@ -34,14 +34,17 @@ internal sealed record UsageRow(
 {
     private const int MaxName = 128;
 
+    // A petabyte: sums of many rows must stay numbers.
+    private const long MaxCount = 1_000_000_000_000_000;
+
     [JsonIgnore]
     public UsageId Id => new(Day, Source, Owner, Kind, Model);
 
     /// <summary>Whether an honest process may have counted this.</summary>
     [JsonIgnore]
     public bool IsSound => IsName(Source) && IsName(Owner) && Kind is UsageKind.Live or UsageKind.Clip && IsName(Model)
-        && Key is { Length: <= MaxName } && !Key.Any(char.IsControl) && Sessions is >= 0 and < long.MaxValue / 2
-        && Seconds is >= 0 and < 1e12 && Frames is >= 0 and < long.MaxValue / 2 && Bytes is >= 0 and < long.MaxValue / 2;
+        && Key is { Length: <= MaxName } && !Key.Any(char.IsControl) && Sessions is >= 0 and <= MaxCount
+        && Seconds is >= 0 and < 1e12 && Frames is >= 0 and <= MaxCount && Bytes is >= 0 and <= MaxCount;
 
     /// <summary>The later one of two rows with the same <see cref="Id"/>.</summary>
     public static UsageRow Later(UsageRow a, UsageRow b) => a with

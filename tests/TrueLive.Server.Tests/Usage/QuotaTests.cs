@@ -112,6 +112,66 @@ public sealed class QuotaTests : IDisposable
     }
 
     [Fact]
+    public async Task A_look_that_ends_after_a_later_one_sets_nothing_back_and_what_is_counted_goes_on_without_the_store()
+    {
+        var store = new Store();
+        var (_, quotas, ledger, owner) = Begin(new ServerOptions { DataFolder = _data }, store);
+        var hold = new TaskCompletionSource();
+        store.Hold = hold.Task;
+        var early = quotas.LookAsync(Cancel);
+        (store.Hold, store.Rows) = (Task.CompletedTask, [Row(owner, 61)]);
+        var late = quotas.LookAsync(Cancel);
+        hold.SetResult();
+        await Task.WhenAll(early, late);
+        Assert.NotNull(quotas.Refuse(owner));
+
+        store.Rows = [Row(owner, 30)];
+        await quotas.LookAsync(Cancel);
+        Assert.Null(quotas.Refuse(owner));
+        store.Away = true;
+        ledger.Add(owner, "ann", UsageKind.Live, "ink", 1, 31, 1, 1);
+        await Assert.ThrowsAsync<IOException>(() => quotas.LookAsync(Cancel));
+        Assert.NotNull(quotas.Refuse(owner));
+        quotas.Dispose();
+    }
+
+    [Fact]
+    public async Task Sessions_of_a_key_that_is_revoked_have_the_minutes_of_all_keys()
+    {
+        var store = new Store();
+        var (ring, quotas, _, owner) = Begin(new ServerOptions { DataFolder = _data, KeyMinutes = 1 }, store);
+        store.Rows = [Row(owner, 61)];
+        Assert.True(ApiKeyFile.Revoke(Keys, "ann"));
+        File.SetLastWriteTimeUtc(Keys, DateTime.UnixEpoch);
+        _time.Advance(TimeSpan.FromSeconds(2));
+        Assert.DoesNotContain(owner, ring.Owners());
+        var ended = new HashSet<string>();
+        quotas.UsedUp = (one, _) => Task.FromResult(ended.Add(one));
+        await quotas.LookAsync(Cancel);
+        Assert.Empty(ended);
+        quotas.Running = () => [owner, owner];
+        await quotas.LookAsync(Cancel);
+        Assert.Equal([owner], ended);
+        quotas.Dispose();
+    }
+
+    [Fact]
+    public void A_key_that_is_given_minutes_keeps_the_number_of_sessions_that_all_have()
+    {
+        var ring = new ApiKeyRing(new ServerOptions { DataFolder = _data, KeySessions = 3, KeyMinutes = 60 }, _time,
+            NullLogger<ApiKeyRing>.Instance);
+        var (minutes, sessions, free) = (Make("ann", new KeyQuota(MinutesAMonth: 9000)), Make("ben", new KeyQuota(5)),
+            ApiKeyFile.Create(Keys, "cat", KeyScopes.Publish, TimeProvider.System.GetUtcNow(), null, new KeyQuota(0, 0)));
+        _time.Advance(TimeSpan.FromSeconds(2));
+        Assert.Equal([new KeyLimits(3, 9000), new KeyLimits(5, 60), new KeyLimits(0, 0)],
+            new[] { minutes, sessions, free }.Select(k => ring.Find(k)!.Quota));
+        // A key without the limits that it was to have is not made.
+        Assert.Throws<ArgumentException>(() =>
+            ApiKeyFile.Create(Keys, "dan", KeyScopes.Publish, TimeProvider.System.GetUtcNow(), null, new KeyQuota(-1)));
+        Assert.Equal(3, ApiKeyFile.Read(Keys).Count);
+    }
+
+    [Fact]
     public void A_file_of_keys_of_the_release_before_opens_and_one_with_an_odd_quota_is_refused()
     {
         File.WriteAllText(Keys, $$"""[{"name":"old","sha256":"{{new string('a', 64)}}","scopes":"All","created":"2026-01-01T00:00:00+00:00","expires":null}]""");
@@ -122,6 +182,20 @@ public sealed class QuotaTests : IDisposable
         File.WriteAllText(Keys, File.ReadAllText(Keys).Replace("\"sessions\": 3", "\"sessions\": -3", StringComparison.Ordinal));
         Assert.Contains("'old'", Assert.Throws<InvalidDataException>(() => ApiKeyFile.Read(Keys)).Message, StringComparison.Ordinal);
     }
+
+    // One key that has a minute of what the ledger and the store know.
+    private (ApiKeyRing Ring, Quotas Quotas, UsageLedger Ledger, string Owner) Begin(ServerOptions options, IUsageStore store)
+    {
+        var key = Make("ann", new KeyQuota(MinutesAMonth: 1));
+        var ring = new ApiKeyRing(options, _time, NullLogger<ApiKeyRing>.Instance);
+        var ledger = new UsageLedger(_time);
+        var quotas = new Quotas(ring, new UsageKeeper(ledger, store, options, _time, NullLogger<UsageKeeper>.Instance), _time,
+            NullLogger<Quotas>.Instance);
+        return (ring, quotas, ledger, ring.Find(key)!.Owner);
+    }
+
+    private static UsageRow Row(string owner, double seconds) =>
+        new(new DateOnly(2026, 2, 1), "run", owner, "ann", UsageKind.Live, "ink", 1, seconds, 1, 1);
 
     private string Make(string name, KeyQuota? quota)
     {
@@ -158,11 +232,17 @@ public sealed class QuotaTests : IDisposable
 
         public bool Away { get; set; }
 
+        /// <summary>A reading that begins now ends with this.</summary>
+        public Task Hold { get; set; } = Task.CompletedTask;
+
         public Task WriteAsync(IReadOnlyList<UsageRow> rows, CancellationToken cancel) => Task.CompletedTask;
 
-        public Task<IReadOnlyList<UsageRow>> ReadAsync(DateOnly from, DateOnly to, CancellationToken cancel) =>
-            Away ? throw new IOException("away")
-                : Task.FromResult<IReadOnlyList<UsageRow>>([.. Rows.Where(r => r.Day >= from && r.Day <= to)]);
+        public async Task<IReadOnlyList<UsageRow>> ReadAsync(DateOnly from, DateOnly to, CancellationToken cancel)
+        {
+            var rows = Rows;
+            await Hold;
+            return Away ? throw new IOException("away") : [.. rows.Where(r => r.Day >= from && r.Day <= to)];
+        }
 
         public Task ForgetAsync(DateOnly before, CancellationToken cancel) => Task.CompletedTask;
     }

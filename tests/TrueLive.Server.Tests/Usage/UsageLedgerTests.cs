@@ -90,6 +90,45 @@ public sealed class UsageLedgerTests : IDisposable
             Directory.GetFiles(Path.Combine(_data, "usage")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
 
+    [Fact]
+    public async Task A_file_that_is_gone_or_that_no_reading_gets_at_does_not_take_the_others_with_it()
+    {
+        Add(seconds: 1);
+        await Folder().WriteAsync(_ledger.Since(0, 10).Rows, Cancel);
+        foreach (var (name, target) in new[] { ("gone", "/nowhere"), ("broken", "/proc/self/mem") })
+            File.CreateSymbolicLink(Path.Combine(_data, "usage", $"2026-02-28.{name}.json"), target);
+        Assert.Equal(1.0, (await Folder().ReadAsync(Last, Last, Cancel)).Sum(r => r.Seconds));
+    }
+
+    [Fact]
+    public async Task A_file_that_was_damaged_under_its_writer_is_written_anew_with_all_of_its_days()
+    {
+        using var keeper = new UsageKeeper(_ledger, Folder(), new ServerOptions { DataFolder = _data }, _time,
+            NullLogger<UsageKeeper>.Instance);
+        Add(seconds: 1);
+        _ledger.Add("key-b", "ben", UsageKind.Clip, "ink", 1, 10, 1, 1);
+        await keeper.StopAsync(Cancel);
+        await File.WriteAllTextAsync(Assert.Single(Directory.GetFiles(Path.Combine(_data, "usage"))), "x", Cancel);
+        Add(seconds: 2);
+        await keeper.StopAsync(Cancel);
+        Assert.Equal(13.0, (await Folder().ReadAsync(Last, Last, Cancel)).Sum(r => r.Seconds));
+    }
+
+    [Fact]
+    public async Task A_reading_of_a_year_does_not_make_the_next_one_of_the_month_read_its_files_again()
+    {
+        var folder = Folder();
+        Add(seconds: 1);
+        await folder.WriteAsync(_ledger.Since(0, 10).Rows, Cancel);
+        var path = Assert.Single(Directory.GetFiles(Path.Combine(_data, "usage")));
+        var changed = File.GetLastWriteTimeUtc(path);
+        await folder.ReadAsync(Last, Last, Cancel);
+        await File.WriteAllTextAsync(path, "x", Cancel);
+        await folder.ReadAsync(Last.AddDays(-399), Last, Cancel);
+        File.SetLastWriteTimeUtc(path, changed);
+        Assert.Single(await folder.ReadAsync(Last, Last, Cancel));
+    }
+
     private UsageFolder Folder() => new(new ServerOptions { DataFolder = _data }, NullLogger<UsageFolder>.Instance);
 
     private void Add(double seconds) => _ledger.Add("key-a", "ann", UsageKind.Live, "ink", 0, seconds, 1, 1);

@@ -114,6 +114,38 @@ public sealed class UsageMeterTests : IAsyncDisposable
         Assert.Equal((1L, 3L), (Rows().Sum(r => r.Sessions), Rows().Sum(r => r.Frames)));
     }
 
+    [Fact]
+    public async Task A_session_that_moves_before_its_first_picture_counts_where_it_makes_one_and_nowhere_else()
+    {
+        var (here, hosted) = (_registry, _registry.Create(Ask));
+        var began = new List<(SessionRegistry, UsageMeter)>();
+        // It makes a picture on the second machine of four, and on the last one.
+        foreach (var made in new[] { 1, 0, 1 })
+        {
+            var (session, memory) = await here.HoldAsync(hosted, now: true, Cancel);
+            began.Add(Machine());
+            var (there, meter) = began[^1];
+            await there.RestoreAsync(session, memory, TimeSpan.Zero, Cancel);
+            here.Depart(hosted);
+            (here, hosted) = (there, there.Find(session.Id)!);
+            if (made > 0)
+            {
+                var camera = new Camera();
+                var run = here.RunAsync(hosted, "test", camera, camera, Cancel);
+                await camera.SendAsync(hosted, 1);
+                camera.Leave();
+                await run;
+            }
+            meter.Look();
+        }
+        foreach (var (there, meter) in began)
+        {
+            await there.DisposeAsync();
+            meter.Dispose();
+        }
+        Assert.Equal((1L, 2L), (Rows().Sum(r => r.Sessions), Rows().Sum(r => r.Frames)));
+    }
+
     private static SessionRequest Ask => new(null, null, null, null) { Owner = "key-a" };
 
     private (SessionRegistry, UsageMeter) Machine()

@@ -41,7 +41,7 @@ internal sealed class HostedSession(
     /// </summary>
     public bool Stays { get; init; }
 
-    /// <summary>Whether it began on another machine.</summary>
+    /// <summary>Whether it has made pictures on another machine.</summary>
     public bool Continues { get; init; }
 
     /// <summary>Coded pictures that went to its client, its viewers and its outputs, in bytes.</summary>

@@ -17,10 +17,12 @@ namespace TrueLive.Server.Live.Sessions;
 /// <param name="Made">Frames made so far.</param>
 /// <param name="JournalSeconds">Length of the journal that is being recorded; 0 without one.</param>
 /// <param name="TransitionMs">Time that the prompt takes to come into force.</param>
+/// <param name="Counted">Whether a machine has counted it as a session, which the first one that makes a picture does.</param>
 internal sealed record KeptSession(
     string Id, string Token, string Owner, string Model, string Size, string Prompt, float Strength, IReadOnlyDictionary<string,
         string> Values,
-    long Revision, int Epoch, bool Paused, DateTimeOffset Created, string State, long Made, double JournalSeconds, double TransitionMs = 0)
+    long Revision, int Epoch, bool Paused, DateTimeOffset Created, string State, long Made, double JournalSeconds, double TransitionMs = 0,
+    bool Counted = false)
 {
     public static KeptSession From(HostedSession hosted)
     {
@@ -31,6 +33,6 @@ internal sealed record KeptSession(
             s.Prompt.Revision, s.Epoch, s.Paused, hosted.Created, hosted.Session.State.ToString().ToLowerInvariant(),
                 hosted.Session.Summary.Made,
             hosted.Observer.Recorder?.View is { Recording: true } journal ? journal.Seconds : 0,
-            s.Prompt.Transition.TotalMilliseconds);
+            s.Prompt.Transition.TotalMilliseconds, hosted.Continues || hosted.Session.Summary.Made > 0);
     }
 }

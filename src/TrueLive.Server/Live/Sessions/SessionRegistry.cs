@@ -93,7 +93,10 @@ internal sealed partial class SessionRegistry(
         try
         {
             var (width, height) = SizeOf(request.Size);
-            await WarmUpAsync(ModelOf(request.Model), width, height, null, cancel).ConfigureAwait(false);
+            var model = ModelOf(request.Model);
+            // Nobody loads or measures models for a session that is refused in any case.
+            RefuseOver(request.Owner);
+            await WarmUpAsync(model, width, height, null, cancel).ConfigureAwait(false);
             var hosted = Create(request);
             var settings = hosted.Session.Settings;
             span?.SetTag("truelive.session", hosted.Session.Id).SetTag("truelive.model", settings.Model.Info.Id)
@@ -120,8 +123,7 @@ internal sealed partial class SessionRegistry(
         lock (_admit)
         {
             RefuseWhenDraining();
-            if (Quota(request.Owner, _hosted.Values.Count(h => h.Owner == request.Owner)) is { } over)
-                throw over;
+            RefuseOver(request.Owner);
             AdmitNext(new SessionSettings(model, width, height, Prompt.None, 0, 0, false), request.Line);
             var id = request.Id ?? Random(12);
             // In a fleet, the token names its session, so that it leads to the right machine.
@@ -361,6 +363,12 @@ internal sealed partial class SessionRegistry(
     {
         if (_draining)
             throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, "The server is shutting down.");
+    }
+
+    private void RefuseOver(string owner)
+    {
+        if (Quota(owner, _hosted.Values.Count(h => h.Owner == owner)) is { } over)
+            throw over;
     }
 
     private HostedSession Host(string id, string token, SessionSettings settings, string owner, DateTimeOffset created, bool stays = false,

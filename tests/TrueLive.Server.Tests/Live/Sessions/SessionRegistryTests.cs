@@ -27,6 +27,26 @@ public sealed class SessionRegistryTests : IAsyncDisposable
     public ValueTask DisposeAsync() => _registry.DisposeAsync();
 
     [Fact]
+    public async Task Nothing_is_loaded_or_measured_for_a_key_that_may_have_no_further_session()
+    {
+        var measured = 0;
+        await using var registry = new SessionRegistry(new ModelStore([new PassthroughModel()]), _admission, _options, _time,
+            NullLogger<SessionRegistry>.Instance)
+        {
+            Measured = (_, _, _, _) =>
+            {
+                measured++;
+                return Task.CompletedTask;
+            },
+            Quota = (_, running) => running > 0 ? new RequestRefusedException(429, "enough") : null,
+        };
+        await registry.CreateAsync(new SessionRequest(null, null, null, null) { Owner = "key-a" }, TestContext.Current.CancellationToken);
+        Assert.Equal(429, (await Assert.ThrowsAsync<RequestRefusedException>(() => registry.CreateAsync(
+            new SessionRequest(null, "64x64", null, null) { Owner = "key-a" }, TestContext.Current.CancellationToken))).Status);
+        Assert.Equal(1, measured);
+    }
+
+    [Fact]
     public async Task A_vanished_client_finds_its_session_by_token_within_the_minute()
     {
         var hosted = Create(prompt: "ink");
