@@ -12,6 +12,7 @@ internal static class CommandLine
         FleetCommand.Make(),
         DoctorCommand.Make(),
         KeysCommand.Make(),
+        UsageCommand.Make(),
         ModelsCommand.Make(),
         CheckCommand.Make(),
         ClipCommand.Make(),

@@ -29,16 +29,24 @@ internal static class KeysCommand
         };
         var days = new Option<double?>("--days")
         { Description = "Days until it opens nothing any more; without it, it lasts until it is revoked." };
+        var quota = new QuotaOptions();
         var create = new Command("create", "Make a key. It is shown once; the server keeps only its hash.") { name, days };
         if (scoped)
+        {
             create.Options.Add(scopes);
+            quota.AddTo(create);
+        }
         create.SetAction(parsed => Guard(() =>
         {
             if (parsed.GetValue(days) is not (null or (> 0 and <= 36_500)))
                 throw new ArgumentException("--days must be within 0..36500.");
             var lasts = parsed.GetValue(days) is { } d ? TimeSpan.FromDays(d) : (TimeSpan?)null;
             var opens = scoped ? parsed.GetValue(scopes)!.Aggregate(KeyScopes.None, (all, one) => all | one) : KeyScopes.None;
-            Console.WriteLine(ApiKeyFile.Create(PathOf(parsed), parsed.GetValue(name)!, opens, TimeProvider.System.GetUtcNow(), lasts));
+            var allowed = scoped ? quota.Read(parsed, null) : null;
+            var key = ApiKeyFile.Create(PathOf(parsed), parsed.GetValue(name)!, opens, TimeProvider.System.GetUtcNow(), lasts);
+            if (allowed is not null)
+                ApiKeyFile.SetQuota(PathOf(parsed), parsed.GetValue(name)!, allowed);
+            Console.WriteLine(key);
             return 0;
         }));
         var list = new Command("list", "Show the keys: name, what each opens, from when to when. The keys themselves are kept nowhere.");
@@ -51,7 +59,7 @@ internal static class KeysCommand
                     : FormattableString.Invariant($"until {e:yyyy-MM-dd HH:mm}");
                 Console.WriteLine(
                     FormattableString.Invariant(
-                    $"{key.Name,-24} {(scoped ? $"{key.Scopes.ToString().ToLowerInvariant(),-36} " : "")}made {key.Created:yyyy-MM-dd HH:mm}, {end}"));
+                    $"{key.Name,-24} {(scoped ? $"{key.Scopes.ToString().ToLowerInvariant(),-36} " : "")}made {key.Created:yyyy-MM-dd HH:mm}, {end}{QuotaOptions.Words(key.Quota)}"));
             }
             return 0;
         }));
@@ -63,9 +71,29 @@ internal static class KeysCommand
                 return 0;
             throw new ArgumentException($"There is no key '{parsed.GetValue(revoked)}'. 'truelive keys list' shows them.");
         }));
-        return new Command(command, words) { create, list, revoke, Config, DataFolder };
+        var whole = new Command(command, words) { create, list, revoke, Config, DataFolder };
+        if (scoped)
+            whole.Subcommands.Add(MakeQuota(PathOf));
+        return whole;
 
         string PathOf(ParseResult parsed) => file(ServeCommand.PlaceOf(parsed.GetValue(Config), parsed.GetValue(DataFolder)));
+    }
+
+    private static Command MakeQuota(Func<ParseResult, string> pathOf)
+    {
+        var name = new Argument<string>("name") { Description = "Name of the key." };
+        var quota = new QuotaOptions();
+        var command = new Command("quota",
+            "Set how much a key may use; without numbers it gets what key_sessions and key_minutes say for all.") { name };
+        quota.AddTo(command);
+        command.SetAction(parsed => Guard(() =>
+        {
+            var path = pathOf(parsed);
+            var before = ApiKeyFile.Read(path).FirstOrDefault(k => k.Name == parsed.GetValue(name));
+            return ApiKeyFile.SetQuota(path, parsed.GetValue(name)!, quota.Read(parsed, before?.Quota)) ? 0
+                : throw new ArgumentException($"There is no key '{parsed.GetValue(name)}'. 'truelive keys list' shows them.");
+        }));
+        return command;
     }
 
     private static int Guard(Func<int> run)

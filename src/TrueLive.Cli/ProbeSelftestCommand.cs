@@ -24,7 +24,8 @@ internal static class ProbeSelftestCommand
             Description = $"Looks [poster; with --full the six that nothing was tuned on]: {string.Join(", ", Look.ByName.Keys)}.",
             AllowMultipleArgumentsPerToken = true
         };
-        var nulls = new Option<int?>("--nulls") { Description = "Null runs per kind of footage [20, with --full 300]." };
+        var nulls = new Option<int?>("--nulls")
+        { Description = "Null runs per kind of output [20, with --full 300]; fewer of those of more than two minutes." };
         var footage = new Option<FileInfo[]>("--footage")
         { Description = "Recordings with natural motion for null runs.", AllowMultipleArgumentsPerToken = true };
         var threads = new Option<int?>("--threads") { Description = "Runs at the same time [1, with --webrtc 3]." };

@@ -3,6 +3,8 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.FileProviders;
 using Microsoft.Extensions.Logging;
 using OpenTelemetry.Metrics;
+using Orleans;
+using Orleans.Runtime;
 using TrueLive.Fleet.Gateway;
 using TrueLive.Fleet.Grains;
 using TrueLive.Fleet.Links;
@@ -12,6 +14,7 @@ using TrueLive.Server.Configuration;
 using TrueLive.Server.Fleet;
 using TrueLive.Server.Http;
 using TrueLive.Server.Telemetry;
+using TrueLive.Server.Usage;
 
 namespace TrueLive.Fleet;
 
@@ -35,18 +38,34 @@ public static class ControlNode
         { LeavesLinksToWorkers = true });
         services.AddHttpForwarder();
         services.AddSingleton<JoinKeys>().AddSingleton<WorkerRoutes>().AddSingleton<PlacementTimes>().AddSingleton<SessionMover>()
+            .AddSingleton<FleetUsage>().AddSingleton<UsageMetrics>()
             .AddSingleton<WorkerLinks>().AddSingleton<SessionPlaces>().AddSingleton<FrontDoor>();
+        services.AddHostedService(p => p.GetRequiredService<UsageKeeper>());
         services.AddSingleton<FleetWatch>().AddHostedService(p => p.GetRequiredService<FleetWatch>());
         services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(FleetWatch.MeterName, ServerMetrics.MeterName, "System.Runtime")
             .AddPrometheusExporter());
         TraceExport.Add(services, "truelive-control");
         var app = builder.Build();
+        app.Services.GetRequiredService<UsageMetrics>();
+        var grains = app.Services.GetRequiredService<IGrainFactory>();
+        app.Services.GetRequiredService<Quotas>().UsedUp = async (owner, words) =>
+        {
+            try
+            {
+                await grains.GetGrain<IFleetGrain>(0).StopAsync(owner, words).ConfigureAwait(false);
+            }
+            catch (Exception away) when (away is OrleansException or TimeoutException or InvalidOperationException)
+            {
+                // The directory is on its way to another node, or this one starts: it is told again with the next look.
+            }
+        };
         TrueLiveServer.UseDoor(app);
         var page = new PhysicalFileProvider(Path.Combine(AppContext.BaseDirectory, "fleet-page"));
         app.UseStaticFiles(new StaticFileOptions { FileProvider = page, OnPrepareResponse = TrueLiveServer.PageHeaders });
         // What is a file is answered before the front door, which takes every address.
         app.UseRouting();
         FleetEndpoints.Map(app);
+        UsageEndpoints.Map(app);
         app.MapPrometheusScrapingEndpoint("/metrics");
         app.Map(LinkMessage.Path, app.Services.GetRequiredService<WorkerLinks>().ServeAsync);
         app.Map("/{**path}", app.Services.GetRequiredService<FrontDoor>().ServeAsync);

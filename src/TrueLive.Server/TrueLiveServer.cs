@@ -10,6 +10,7 @@ using Microsoft.Extensions.FileProviders;
 using Microsoft.Extensions.Logging.Console;
 using OpenTelemetry.Metrics;
 using Scalar.AspNetCore;
+using TrueLive.Core.Sessions;
 using TrueLive.Media.Codecs;
 using TrueLive.Media.Files;
 using TrueLive.Media.Isolated;
@@ -32,6 +33,7 @@ using TrueLive.Server.Resources;
 using TrueLive.Server.Streams;
 using TrueLive.Server.Telemetry;
 using TrueLive.Server.Tls;
+using TrueLive.Server.Usage;
 
 namespace TrueLive.Server;
 
@@ -53,8 +55,8 @@ public static partial class TrueLiveServer
         var builder = MakeDoor(options, time);
         AddParts(builder.Services, options, models, new WebRtcPort(options, time), time);
         if (options.Join.Length > 0)
-            builder.Services.AddSingleton<FleetTickets>().AddSingleton<WorkerReports>().AddSingleton<WorkerAddress>()
-                .AddHostedService<FleetLink>();
+            builder.Services.AddSingleton<FleetTickets>().AddSingleton<WorkerReports>().AddSingleton<UsageOutbox>()
+                .AddSingleton<WorkerAddress>().AddHostedService<FleetLink>();
         var app = builder.Build();
         models.Workers.WriteTo(app.Services.GetRequiredService<ILogger<ModelStore>>());
         Map(app);
@@ -108,8 +110,13 @@ public static partial class TrueLiveServer
             // Where the operator sets a number, nothing else counts.
             Measured = options.MaxSessions > 0 ? (_, _, _, _) => Task.CompletedTask : p.GetRequiredService<CapacityMeasurement>().KnowAsync,
             Pictures = p.GetRequiredService<PictureStore>().Named,
+            Quota = p.GetRequiredService<Quotas>().Refuse,
         });
-        services.AddSingleton<ServerMetrics>().AddSingleton<ServerHealth>();
+        services.AddSingleton<IUsageStore, UsageFolder>();
+        // The meter stops first, and what it has counted is then written.
+        services.AddHostedService(p => p.GetRequiredService<UsageKeeper>()).AddSingleton<UsageMeter>()
+            .AddHostedService(p => p.GetRequiredService<UsageMeter>());
+        services.AddSingleton<ServerMetrics>().AddSingleton<UsageMetrics>().AddSingleton<ServerHealth>();
         services.AddSingleton<LookSheet>().AddSingleton<ProbeRuns>();
         services.AddSingleton<StreamAccess>().AddSingleton<StreamRegistry>().AddSingleton<StreamMetrics>();
         services.AddSingleton<RecordingStore>().AddSingleton<SessionRecordings>()
@@ -139,6 +146,8 @@ public static partial class TrueLiveServer
         services.AddSingleton(options).AddSingleton(time).AddSingleton(new PictureBudget(Environment.ProcessorCount, time));
         services.AddSingleton<ApiKeyRing>().AddSingleton<FailedKeys>().AddSingleton<AuditLog>();
         services.AddSingleton<ClipFolders>().AddSingleton<SignedLinks>().AddSingleton<Gate>();
+        services.AddSingleton<UsageLedger>().AddSingleton<UsageKeeper>().AddSingleton<Quotas>()
+            .AddHostedService(p => p.GetRequiredService<Quotas>());
         services.ConfigureHttpJsonOptions(json =>
         {
             json.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Default);
@@ -171,6 +180,13 @@ public static partial class TrueLiveServer
         var options = app.Services.GetRequiredService<ServerOptions>();
         var registry = app.Services.GetRequiredService<SessionRegistry>();
         app.Services.GetRequiredService<ServerMetrics>();
+        app.Services.GetRequiredService<UsageMetrics>();
+        app.Services.GetRequiredService<Quotas>().UsedUp = (owner, words) =>
+        {
+            foreach (var hosted in registry.Hosted.Where(h => h.Owner == owner))
+                registry.End(hosted, EndCause.ControlServer, words);
+            return Task.CompletedTask;
+        };
         app.Services.GetRequiredService<StreamMetrics>();
         app.Services.GetRequiredService<WebRtcPort>();
         app.Lifetime.ApplicationStopping.Register(() => _ = registry.DrainAsync());
@@ -193,6 +209,7 @@ public static partial class TrueLiveServer
         PictureEndpoints.Map(app);
         ProbeEndpoints.Map(app);
         WhipEndpoints.Map(app);
+        UsageEndpoints.Map(app);
         app.MapOpenApi("/openapi/{documentName}.json");
         app.MapScalarApiReference("/docs", docs => docs.WithOpenApiRoutePattern("/openapi/v1.json"));
         app.MapPrometheusScrapingEndpoint("/metrics");

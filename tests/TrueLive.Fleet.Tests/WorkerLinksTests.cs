@@ -9,6 +9,7 @@ using TrueLive.Fleet.Links;
 using TrueLive.Server.Access;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Fleet;
+using TrueLive.Server.Usage;
 
 namespace TrueLive.Fleet.Tests;
 
@@ -32,6 +33,7 @@ public sealed class WorkerLinksTests : IDisposable
         using var routes = new WorkerRoutes(Time);
         var mover = new SessionMover(grains, routes, Time, NullLogger<SessionMover>.Instance);
         var links = new WorkerLinks(grains, new JoinKeys(options, Time), new FailedKeys(Time), routes, Time, app.Lifetime, mover,
+            new FleetUsage(new UsageLedger(Time), new ApiKeyRing(options, Time, NullLogger<ApiKeyRing>.Instance), Time),
             NullLogger<WorkerLinks>.Instance);
         app.UseWebSockets();
         app.Map(LinkMessage.Path, links.ServeAsync);

@@ -16,6 +16,7 @@ using TrueLive.Server.Access;
 using TrueLive.Server.Http;
 using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Resources;
+using TrueLive.Server.Usage;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace TrueLive.Fleet.Gateway;
@@ -25,7 +26,7 @@ namespace TrueLive.Fleet.Gateway;
 /// is chosen for it, all others of one owner to one worker.
 /// </summary>
 internal sealed class FrontDoor(IHttpForwarder forwarder, SessionPlaces places, WorkerRoutes routes, IGrainFactory grains, Gate gate,
-    TimeProvider time, IHostApplicationLifetime life)
+    Quotas quotas, TimeProvider time, IHostApplicationLifetime life)
 {
     // A connection without a byte for as long is dead: WebSockets are pinged, and events of clips come more often.
     private static readonly ForwarderRequestConfig Settings = new()
@@ -61,6 +62,10 @@ internal sealed class FrontDoor(IHttpForwarder forwarder, SessionPlaces places, 
     {
         var owner = gate.OwnerOf(http.Request);
         var asked = await ClientRequest.OfAsync(http.Request, http.RequestAborted).ConfigureAwait(false);
+        var begins = asked.Makes is not null
+            || (HttpMethods.IsPost(http.Request.Method) && http.Request.Path.Value is "/v1/clips" or "/v1/streams");
+        if (begins && quotas.Refuse(owner) is { } over)
+            throw over;
         if (asked.Makes is { } ask)
             await MakeAsync(http, ask, owner).ConfigureAwait(false);
         else if (asked.Session is { } id)
@@ -92,7 +97,8 @@ internal sealed class FrontDoor(IHttpForwarder forwarder, SessionPlaces places, 
         using var span = SessionTrace.Request(http.Request, "front door");
         try
         {
-            var (chosen, session) = await places.PlaceAsync(ask, LineTickets.Of(http.Request, owner)).ConfigureAwait(false);
+            var (chosen, session) = await places.PlaceAsync(ask, LineTickets.Of(http.Request, owner) with
+            { Owner = owner, MaxSessions = quotas.Of(owner).Sessions }).ConfigureAwait(false);
             var made = false;
             try
             {

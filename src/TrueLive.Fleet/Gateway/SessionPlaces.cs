@@ -8,6 +8,7 @@ using TrueLive.Server.Capacity;
 using TrueLive.Server.Fleet;
 using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Resources;
+using TrueLive.Server.Usage;
 
 namespace TrueLive.Fleet.Gateway;
 
@@ -82,6 +83,8 @@ internal sealed class SessionPlaces(IGrainFactory grains, PlacementTimes times, 
         for (var refusals = new List<string>(); ;)
         {
             var place = await take([.. refusals]).ConfigureAwait(false);
+            if (place.MaxSessions > 0)
+                throw Quotas.TooMany(place.MaxSessions);
             if (place.Worker is not { } worker)
             {
                 throw new RequestRefusedException(

@@ -8,6 +8,7 @@ using Orleans.Hosting;
 using Orleans.Serialization;
 using StackExchange.Redis;
 using TrueLive.Server.Configuration;
+using TrueLive.Server.Usage;
 
 namespace TrueLive.Fleet.Grains;
 
@@ -29,16 +30,19 @@ internal static class ControlCluster
         if (options.Store == "memory")
         {
             findOthers = silo => silo.UseLocalhostClustering(port, gatewayPort: 0);
+            builder.Services.AddSingleton<IUsageStore, UsageFolder>();
         }
         else if (options.Store.StartsWith("redis", StringComparison.Ordinal))
         {
             var redis = await RedisStore.OpenAsync(options.Store).ConfigureAwait(false);
             findOthers = silo => silo.UseRedisClustering(o => o.ConfigurationOptions = redis);
+            builder.Services.AddSingleton<IUsageStore>(_ => new RedisUsage(redis.Clone(), options.FleetName));
         }
         else
         {
             var connection = await PostgresStore.OpenAsync(options.Store, cancel).ConfigureAwait(false);
             findOthers = silo => silo.UseAdoNetClustering(o => (o.Invariant, o.ConnectionString) = ("Npgsql", connection));
+            builder.Services.AddSingleton<IUsageStore>(_ => new PostgresUsage(connection, options.FleetName));
         }
         builder.UseOrleans(silo =>
         {

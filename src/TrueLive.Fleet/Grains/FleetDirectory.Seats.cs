@@ -99,6 +99,9 @@ internal sealed partial class FleetDirectory
     {
         public required SessionAsk Ask { get; set; }
 
+        /// <summary>Whose it is, for quotas; null where only a worker says so.</summary>
+        public string? Owner { get; set; }
+
         /// <summary>The run of a worker that has the session, or had it last.</summary>
         public (string Worker, string Run) Holder { get; set; } = Nobody;
 

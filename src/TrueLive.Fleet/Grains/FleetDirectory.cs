@@ -73,11 +73,13 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
         Forget();
         if (_seats.ContainsKey(session))
             return new TakenPlace(null, 409, $"There is a session '{session}' already.", 0, 0);
+        if (claim is not null && HasAll(claim.Owner, claim.MaxSessions))
+            return new TakenPlace(null, 429, "", 0, 0, MaxSessions: claim.MaxSessions);
         var choice = Choose(ask, except, line.Ahead(claim?.Ticket));
         if (choice.Worker is not { } name)
             return claim is null ? Refuse(choice) : Queue(choice, ask, claim);
         var worker = _workers[name];
-        Take(session, worker, ask);
+        Take(session, worker, ask).Owner = claim?.Owner;
         line.Serve(claim?.Ticket, session);
         _counts = _counts with { Placed = _counts.Placed + 1 };
         return new TakenPlace(worker.Linked, 0, "", choice.Capacity, choice.Running);
@@ -188,7 +190,10 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
             told.Add(session.Id);
             var ask = new SessionAsk(session.Model, session.Size);
             if (!_seats.TryGetValue(session.Id, out var seat))
+            {
                 seat = Take(session.Id, worker, ask);
+                seat.Owner = IsWaking ? session.Owner : null;
+            }
             // It has just arrived or is about to leave, and whoever moves it says so in a moment.
             if ((seat.Next == HolderOf(worker) && _moving.Contains(seat)) || (seat.Holder != HolderOf(worker) && Leaves(seat, worker)))
                 continue;
@@ -201,6 +206,8 @@ internal sealed partial class FleetDirectory(TimeProvider time, TimeSpan silence
             if (!seat.Confirmed)
                 line.Settle(session.Id, made: true);
             (seat.Last, seat.HeardAt, seat.Confirmed, seat.Before, seat.Ask) = (session, worker.HeardAt, true, null, ask);
+            if (WhyStopped(session.Owner) is { } why)
+                end.Add(new EndedHere(session.Id, why));
             if (worker.DrainedAt is not { } since || !IsToEnd(seat, since))
                 continue;
             end.Add(new EndedHere(session.Id, "The machine is taken out of service. Connect again: another one takes the session."));

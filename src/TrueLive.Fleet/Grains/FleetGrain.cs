@@ -31,6 +31,8 @@ internal interface IFleetGrain : IGrainWithIntegerKey
 
     Task<bool> EndMoveAsync(string session, string to, bool arrived);
 
+    Task StopAsync(string owner, string words);
+
     Task<LinkedWorker[]> LivingAsync();
 
     Task<FleetView> ViewAsync();
@@ -108,6 +110,12 @@ internal sealed class FleetGrain : Grain, IFleetGrain
 
     public Task<bool> EndMoveAsync(string session, string to, bool arrived) =>
         Task.FromResult(_directory.EndMove(session, to, arrived));
+
+    public Task StopAsync(string owner, string words)
+    {
+        _directory.Stop(owner, words);
+        return Task.CompletedTask;
+    }
 
     public Task<LinkedWorker[]> LivingAsync() => Task.FromResult(_directory.Living().ToArray());
 

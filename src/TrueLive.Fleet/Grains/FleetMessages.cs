@@ -58,8 +58,9 @@ internal sealed record Whereabouts(SessionPlace Place, LinkedWorker? Worker, str
 /// <param name="Restore">The session as it was on a worker that is lost.</param>
 /// <param name="SilentMs">How long ago that was.</param>
 /// <param name="Line">The client's position in the waiting line; null where it does not wait.</param>
+/// <param name="MaxSessions">Sessions that the owner may have and has; 0 where that is not the reason.</param>
 internal sealed record TakenPlace(LinkedWorker? Worker, int Status, string Words, int Capacity, int Running, KeptSession? Restore = null,
-    double SilentMs = 0, LineStand? Line = null);
+    double SilentMs = 0, LineStand? Line = null, int MaxSessions = 0);
 
 /// <summary>A move of a session that may begin.</summary>
 /// <param name="To">The worker that it goes to.</param>

@@ -24,6 +24,9 @@ internal static class PostgresStore
                 generation integer NOT NULL,
             siloname text NOT NULL, hostname text NOT NULL, status integer NOT NULL, proxyport integer, suspecttimes text,
             starttime timestamptz NOT NULL, iamalivetime timestamptz NOT NULL, PRIMARY KEY (deploymentid, address, port, generation));
+        CREATE TABLE IF NOT EXISTS truelive_fleet_usage (fleet text NOT NULL, day date NOT NULL, source text NOT NULL, owner text NOT NULL,
+            kind text NOT NULL, model text NOT NULL, key text NOT NULL, sessions bigint NOT NULL, seconds double precision NOT NULL,
+            frames bigint NOT NULL, bytes bigint NOT NULL, PRIMARY KEY (fleet, day, source, owner, kind, model));
         CREATE TABLE IF NOT EXISTS orleansquery (querykey text PRIMARY KEY, querytext text NOT NULL);
         """;
 

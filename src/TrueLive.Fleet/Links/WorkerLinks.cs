@@ -18,7 +18,7 @@ namespace TrueLive.Fleet.Links;
 /// is linked here.
 /// </summary>
 internal sealed partial class WorkerLinks(IGrainFactory grains, JoinKeys keys, FailedKeys failed, WorkerRoutes routes, TimeProvider time,
-    IHostApplicationLifetime life, SessionMover mover, ILogger<WorkerLinks> logger)
+    IHostApplicationLifetime life, SessionMover mover, FleetUsage usage, ILogger<WorkerLinks> logger)
     : IControlNode
 {
     /// <summary>Time between two reports of a worker.</summary>
@@ -104,6 +104,7 @@ internal sealed partial class WorkerLinks(IGrainFactory grains, JoinKeys keys, F
         using var link = new WorkerLink(socket, linked, ended.Token);
         await link.SendAsync(new Welcome(name, linked.TicketKey, time.GetUtcNow(), (int)ReportTime.TotalMilliseconds))
             .ConfigureAwait(false);
+        var counted = usage.OneLink();
         var (tried, heard, begun) = (time.GetTimestamp(), (long?)null, false);
         try
         {
@@ -117,6 +118,8 @@ internal sealed partial class WorkerLinks(IGrainFactory grains, JoinKeys keys, F
                         if (heard is { } last && time.GetElapsedTime(last) < LeastPause)
                             await Task.Delay(LeastPause, time, ended.Token).ConfigureAwait(false);
                         heard = time.GetTimestamp();
+                        if (report.Usage is { } used)
+                            counted.Take(used);
                         if (link.Worker.Problem is not null && time.GetElapsedTime(tried) > LookAgain)
                             (tried, link.Worker) = (time.GetTimestamp(),
                                 link.Worker with { Problem = await routes.TryAsync(link.Worker, ended.Token).ConfigureAwait(false) });
@@ -171,7 +174,7 @@ internal sealed partial class WorkerLinks(IGrainFactory grains, JoinKeys keys, F
     {
         try
         {
-            return await Fleet.HearAsync(link.Worker, report, Self()).ConfigureAwait(false);
+            return await Fleet.HearAsync(link.Worker, report with { Usage = null }, Self()).ConfigureAwait(false);
         }
         catch (Exception away) when (away is OrleansException or TimeoutException)
         {

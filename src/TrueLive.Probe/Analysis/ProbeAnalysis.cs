@@ -101,7 +101,7 @@ public static class ProbeAnalysis
     public static RepeatFindings RepeatsOf(StimulusPlan plan, Observation seen)
     {
         if (seen.Count == 0)
-            return new RepeatFindings(1, double.NaN, 1);
+            return RepeatFindings.None;
         var index = IndexOf(plan, PhaseKind.Fast, seen);
         var (from, to) = index < 0 ? (seen.Times[0], seen.Times[^1]) : Span(plan, index, seen);
         return Repeats.Find(seen, Timeline.DeBurst(seen.Times), from, to);

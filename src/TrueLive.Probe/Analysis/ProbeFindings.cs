@@ -29,8 +29,8 @@ public sealed record ProbeFindings
     /// <summary>Boundaries that the system makes by itself under still input.</summary>
     public BoundaryFindings Boundary { get; init; } = new();
 
-    /// <summary>Loops and ping-pong.</summary>
-    public RepeatFindings Repeats { get; init; } = new(1, double.NaN, 1);
+    /// <summary>Loops.</summary>
+    public RepeatFindings Repeats { get; init; } = RepeatFindings.None;
 
     /// <summary>Rhythm of the output.</summary>
     public CadenceFindings Cadence { get; init; } = new();

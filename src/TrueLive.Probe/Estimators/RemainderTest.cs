@@ -35,8 +35,12 @@ public sealed record RemainderFindings
         }
     }
 
+    /// <summary>The larger distance of the two tests at other lags from their re-draws.</summary>
+    public double OtherZ => Math.Max(Luma.Z, Region.Z);
+
     /// <summary>Whether there is an answer at another lag, on which all subsets of four fifths of the pairs agree.</summary>
-    public bool AnswersElsewhere(double level) => OtherP <= level && Behind.Measured && Behind.High - Behind.Low <= 0.3;
+    public bool AnswersElsewhere(double level, double leastZ = 0) =>
+        OtherP <= level && OtherZ >= leastZ && Behind.Measured && Behind.High - Behind.Low <= 0.3;
 }
 
 /// <summary>

@@ -13,7 +13,9 @@ internal static class RecordedCodes
     /// <summary>Least length in seconds.</summary>
     public const double LeastSeconds = 30;
 
-    private const int Redraws = 199;
+    /// <summary>Re-draws K.</summary>
+    public const int Redraws = 199;
+
     private const int Auxiliary = 16;
     private const double WindowSeconds = 5;
 

@@ -46,7 +46,7 @@ public static class RecordingAnalysis
         var (tier, sentence) = found.Repeats.Repeats
             ? (TierLabel.Replay,
                 FormattableString.Invariant(
-                $"REPLAY in this recording: the picture repeats every {found.Repeats.LoopSeconds:0.0} s (distance ratio {found.Repeats.Loop:0.00}). Evidence E1."))
+                $"REPLAY in this recording: the picture repeats every {found.Repeats.Period.Value:0.0} s (distance ratio {found.Repeats.Loop:0.00}). Evidence E1."))
             : found.Boundary.Found
                 ? (TierLabel.NotProven,
                     FormattableString.Invariant(

@@ -96,7 +96,9 @@ internal static class ReportBuilder
         Number("boundary.p", f.Boundary.P, "1", "evenness of jumps against uniform times");
         Number("boundary.jump", f.Boundary.Jump, "x", "largest change over the median");
         Number("loop", f.Repeats.Loop, "1", "least distance ratio over loop lengths; a repeat below 0.2");
-        Number("pingpong", f.Repeats.PingPong, "1", "distance ratio at turning points; a repeat below 0.2");
+        Number("loop.p", f.Repeats.P, "1", "the same pictures in another order that repeat as closely");
+        Interval("loop.period", f.Repeats.Period, 1, "s", "least distance, without each fifth of the time");
+        Number("pingpong", f.Repeats.PingPong, "1", "distance ratio at turning points; a description, no accusation");
         Number("grain.bound", f.Grain.Seconds, "s", double.IsNaN(f.Grain.Seconds)
             ? "not measured: " + f.Grain.Method
             : string.Create(System.Globalization.CultureInfo.InvariantCulture,

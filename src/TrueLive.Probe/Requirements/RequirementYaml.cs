@@ -29,8 +29,8 @@ public static class RequirementYaml
         "delay.slope",
         "delay.family_gap", "delay.minus_floor", "Q", "burst.N", "input.coverage", "fps.presented", "fps.unique", "fps.generated",
         "freeze.count", "freeze.ratio", "freeze.longest", "ttff.first", "prompt.p", "prompt.t50.D50", "prompt.t50.D90", "prompt.miss",
-        "prompt.run_ahead", "boundary.T", "loop", "pingpong", "grain.bound", "nature.same", "nature.colour", "nature.structure",
-        "continuity.max_session",
+        "prompt.run_ahead", "boundary.T", "loop", "loop.p", "loop.period", "pingpong", "grain.bound", "nature.same",
+        "nature.colour", "nature.structure", "continuity.max_session",
     ];
 
     /// <summary>Labels that a tier rule may name.</summary>

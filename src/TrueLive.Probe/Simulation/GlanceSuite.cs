@@ -50,9 +50,9 @@ public sealed class GlanceSuite(string label, IReadOnlyList<string> looks, strin
         var text = new StringBuilder("\n## Glances\n\n");
         var (fakes, honest) = (_rows.Where(r => SimulatedSystem.Named(r.System).Fake).ToArray(),
             _rows.Where(r => !SimulatedSystem.Named(r.System).Fake).ToArray());
-        text.Append(CultureInfo.InvariantCulture,
-            $"{_rows.Count} glances (seeds \"{label} N\", looks {string.Join(", ", looks)} in turn), each judged at 8, 12, 17, 23 and 30 " +
-            $"s, K 9999.\n\n");
+        text.Append(SelfTestSummary.Wrapped(
+            $"{_rows.Count} glances in virtual time (`truelive probe selftest --glances N`, seeds \"{label} N\", looks " +
+            $"{string.Join(", ", looks)} in turn), each judged at 8, 12, 17, 23 and 30 s, K 9999.")).Append("\n\n");
         text.Append(CultureInfo.InvariantCulture,
             $"- fakes called tier 3: {SelfTestSummary.Share(fakes.Count(r => r.FalseProof), fakes.Length)}\n- honest systems accused: " +
             $"{SelfTestSummary.Share(honest.Count(r => r.Accused), honest.Length)}\n\n");

@@ -1,5 +1,6 @@
 using TrueLive.Probe.Estimators;
 using TrueLive.Probe.Features;
+using TrueLive.Probe.Recordings;
 using TrueLive.Probe.Stimuli;
 
 namespace TrueLive.Probe.Simulation;
@@ -10,6 +11,12 @@ namespace TrueLive.Probe.Simulation;
 /// </summary>
 internal static class NullRuns
 {
+    /// <summary>Length of the recordings of <see cref="Pair"/>.</summary>
+    public const double RecordingSeconds = 60;
+
+    /// <summary>Re-draws made of a recording.</summary>
+    public const int RecordingRedraws = RecordedCodes.Redraws;
+
     /// <summary>One p-value of the fast phase against restyled footage of another seed.</summary>
     public static double Simulated(string seedText, string look, bool withCodesOfAnother, double seconds, int redraws)
     {
@@ -39,6 +46,25 @@ internal static class NullRuns
         return P(plan, seen, redraws);
     }
 
+    /// <summary>Restyled footage in which nothing is sent by the probe.</summary>
+    public static Observation Footage(string seedText, string look, double seconds) => Play("canned", look, seedText, seconds);
+
+    /// <summary>One p-value of a pair of recordings: what one camera saw, and a restyle of what another saw.</summary>
+    public static double Pair(string seedText, string look)
+    {
+        var test = RecordedCodes.Test(Play("echo", look, "input " + seedText, RecordingSeconds),
+            Play("stream", look, "output " + seedText, RecordingSeconds), 1, default).Joint;
+        return Continuous(test, ProbeSeed.From(seedText));
+    }
+
+    private static Observation Play(string system, string look, string seedText, double seconds)
+    {
+        using var run = new SimulatedRun(SimulatedSystem.Named(system), look, ProbeSeed.From(seedText));
+        run.Plan.Append(PhaseKind.Fast, seconds);
+        run.Advance(CancellationToken.None);
+        return run.Seen;
+    }
+
     /// <summary>
     /// The two-sided Kolmogorov-Smirnov test of uniformity: p that a uniform sample lies as far off (asymptotic with Stephens' correction).
     /// </summary>
@@ -59,9 +85,8 @@ internal static class NullRuns
     /// <summary>
     /// The exact p spread evenly over its step of 1/(K+1): continuous and uniform when the null holds, as the test above assumes.
     /// </summary>
-    private static double P(StimulusPlan plan, Observation seen, int redraws)
-    {
-        var test = FastTest.Of(plan, 0, seen, Timeline.DeBurst(seen.Times)).Run(redraws, 1, Stopping.Never, default).Joint;
-        return test.P - plan.Seed.Stream("tie").NextDouble(0, 1) / (test.K + 1);
-    }
+    private static double Continuous(NullTest test, ProbeSeed seed) => test.P - seed.Stream("tie").NextDouble(0, 1) / (test.K + 1);
+
+    private static double P(StimulusPlan plan, Observation seen, int redraws) => Continuous(
+        FastTest.Of(plan, 0, seen, Timeline.DeBurst(seen.Times)).Run(redraws, 1, Stopping.Never, default).Joint, plan.Seed);
 }

@@ -59,6 +59,8 @@ public static class SelfTestSummary
         foreach (var system in SimulatedSystem.All)
         {
             var own = rows.Where(r => r.System == system.Name).ToArray();
+            if (own.Length == 0)
+                continue;
             var others = own.Where(r => !r.Right).GroupBy(r => $"{r.Verdict} ({r.Look})").OrderByDescending(g => g.Count())
                 .Select(g => $"{g.Count()} x {g.Key}");
             text.Append(CultureInfo.InvariantCulture,
@@ -82,7 +84,7 @@ public static class SelfTestSummary
                 $"{own.Count(r => !r.Right && !r.NotProven)} | " +
                 $"{exact.Count(r => Math.Abs(r.D50!.Value - r.TrueD50!.Value) <= Frame)}/{exact.Length} |\n");
         }
-        if (nulls.Count > 0)
+        if (nulls.Any(n => n.Values.Count > 0))
         {
             text.Append("\nUnder the null (output independent of the input), joint p of the fast phase:\n\n| output | runs | seconds | K " +
                 "| Kolmogorov-Smirnov p | p <= 0.01 | p <= 0.05 | least p |\n|---|---|---|---|---|---|---|---|\n");
@@ -102,7 +104,28 @@ public static class SelfTestSummary
     }
 
     private static void Line(StringBuilder text, FormattableString line) =>
-        text.Append(line.ToString(CultureInfo.InvariantCulture)).Append('\n');
+        text.Append(Wrapped(line.ToString(CultureInfo.InvariantCulture))).Append('\n');
+
+    /// <summary>A paragraph in lines of at most 140 characters; the lines of a list item are indented.</summary>
+    internal static string Wrapped(string paragraph)
+    {
+        var (text, column) = (new StringBuilder(), 0);
+        foreach (var word in paragraph.Split(' '))
+        {
+            if (column > 0 && column + 1 + word.Length > 140)
+            {
+                text.Append(paragraph.StartsWith("- ", StringComparison.Ordinal) ? "\n  " : "\n");
+                column = 2;
+            }
+            else if (column > 0)
+            {
+                text.Append(' ');
+            }
+            text.Append(word);
+            column += 1 + word.Length;
+        }
+        return text.ToString();
+    }
 
     internal static string Share(int k, int n)
     {

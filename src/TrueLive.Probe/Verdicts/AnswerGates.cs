@@ -23,11 +23,13 @@ internal sealed class AnswerGates(Judgement judgement)
     {
         var acausal = _found.Fast.Acausal;
         var leads = acausal.ForRules <= _limits.AcausalP || _found.D50.High < -1.0 / CodeLaw.Rate;
-        var evidence = $"loop ratio {F(_found.Repeats.Loop)}, ping-pong {F(_found.Repeats.PingPong)} (repeat below " +
-            $"{F(RepeatFindings.Limit)}); acausal p {P(acausal)}, z {F(acausal.Z, 1)}";
+        var repeats = _found.Repeats;
+        var evidence = $"loop ratio {F(repeats.Loop)}{Loop()} (repeat below {F(RepeatFindings.Limit)}); acausal p {P(acausal)}, z {F(acausal.Z, 1)}";
         if (acausal.P <= 0.01 && !leads)
             judgement.Flags.Add("acausal p below 0.01: repeat with another seed");
-        return judgement.Pass("G1", "no replay, nothing before its cause", !leads && !_found.Repeats.Repeats, evidence)
+        if (repeats.Loop < RepeatFindings.Limit && !repeats.Repeats)
+            judgement.Flags.Add("looks like a repeat, but so do its pictures in another order: few states, not a loop");
+        return judgement.Pass("G1", "no replay, nothing before its cause", !leads && !repeats.Repeats, evidence)
             ? null
             : TierLabel.Replay;
     }
@@ -63,14 +65,17 @@ internal sealed class AnswerGates(Judgement judgement)
     // Encoding and delivery blur an exact loop; if nothing that was sent changes the output, a blurred repeat is enough.
     private TierLabel Unmoved()
     {
-        if (_found.Repeats.Loop >= _limits.LoopUnmoved)
+        if (!_found.Repeats.Loops(_limits.LoopUnmoved))
             return TierLabel.NotLive;
         judgement.Gates.RemoveAll(g => g.Id == "G1");
         judgement.Pass("G1", "no replay, nothing before its cause", false,
-            $"loop ratio {F(_found.Repeats.Loop)} at {F(_found.Repeats.LoopSeconds, 1)} s (repeat below {F(_limits.LoopUnmoved)} where " +
-            "nothing that was sent changed it)");
+            $"loop ratio {F(_found.Repeats.Loop)}{Loop()} (repeat below {F(_limits.LoopUnmoved)} where nothing that was sent changed it)");
         return TierLabel.Replay;
     }
+
+    private string Loop() => _found.Repeats is { P: < 1, Period: var every } repeats
+        ? $" at {F(every.Value, 1)} s ({F(every.Low, 2)} to {F(every.High, 2)}, p {F(repeats.P, 4)})"
+        : "";
 
     /// <summary>Luma or motion alone: it answers at its own level and lag, and all other families clearly do not.</summary>
     private TierLabel? Partial(IReadOnlyList<Family> families)
@@ -108,13 +113,13 @@ internal sealed class AnswerGates(Judgement judgement)
         var limit = Math.Max(_limits.FamilyGap, 0.1 * (_found.D50.Measured ? _found.D50.Value : 0)) + 2.0 / CodeLaw.Rate;
         var rest = _found.Nature?.Remainder;
         var apart = gap.Measured && p <= _limits.AccusationP && gap.Low > limit;
-        var under = rest is not null && rest.AnswersElsewhere(_limits.RemainderP);
+        var under = rest is not null && rest.AnswersElsewhere(_limits.RemainderP, _limits.RemainderZ);
         var evidence = (gap.Measured
                 ? $"{early} before {late} by {F(1000 * gap.Value, 0)} ms (95 %: {F(1000 * gap.Low, 0)} to {F(1000 * gap.High, 0)}, limit " +
                     $"{F(1000 * limit, 0)} with the instrument's two frames; p {F(p, 4)})"
                 : "fewer than two families have a resolved lag")
             + (rest is { Luma.K: > 0 }
-                ? $"; what a filter of the input leaves over, at other lags: p {F(rest.OtherP, 4)}{(under ? Away(rest.Behind) : "")}"
+                ? $"; what a filter of the input leaves over, at other lags: p {F(rest.OtherP, 4)}, z {F(rest.OtherZ, 1)}{(under ? Away(rest.Behind) : "")}"
                 : "");
         if (!apart && !under && rest is not null && rest.AnswersElsewhere(_limits.RemainderDoubt))
         {

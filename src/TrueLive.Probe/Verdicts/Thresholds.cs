@@ -1,3 +1,5 @@
+using TrueLive.Probe.Estimators;
+
 namespace TrueLive.Probe.Verdicts;
 
 /// <summary>The thresholds of the decision rules, all in one place.</summary>
@@ -65,6 +67,12 @@ public sealed record Thresholds
     /// <summary>Holm's p of the remainder at other lags at or below which something older shows through.</summary>
     public double RemainderP { get; init; } = 0.001;
 
+    /// <summary>
+    /// Distance from the re-draws that an accusation by the remainder needs as well: over hundreds of honest runs the smallest p that the
+    /// re-draws allow is reached by chance.
+    /// </summary>
+    public double RemainderZ { get; init; } = NullTest.SurelyZ;
+
     /// <summary>The same p at or below which a system is not called live: too weak to accuse, too strong to pass.</summary>
     public double RemainderDoubt { get; init; } = 0.004;
 
@@ -80,7 +88,7 @@ public sealed record Thresholds
     /// <summary>
     /// Loop ratio below which an output that answers nothing is a replay: encoding and delivery leave that much of an exact loop.
     /// </summary>
-    public double LoopUnmoved { get; init; } = 0.5;
+    public double LoopUnmoved { get; init; } = RepeatFindings.Blurred;
 
     /// <summary>The product's thresholds.</summary>
     public static Thresholds Product { get; } = new();

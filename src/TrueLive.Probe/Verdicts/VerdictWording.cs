@@ -53,7 +53,7 @@ internal static class VerdictWording
     private static string Apart(ProbeFindings found)
     {
         var gap = found.FamilyGap;
-        return found.Nature?.Remainder is { } rest && rest.AnswersElsewhere(Thresholds.Product.RemainderP)
+        return found.Nature?.Remainder is { } rest && rest.AnswersElsewhere(Thresholds.Product.RemainderP, Thresholds.Product.RemainderZ)
             ? string.Create(CultureInfo.InvariantCulture,
                 $"part of the picture follows the input first, the rest {Math.Abs(rest.Behind.Value):0.0} s later: something live is " +
                 $"laid over old pictures")

@@ -32,13 +32,25 @@ public enum KeyScopes : byte
     All = Publish | Watch | Clips | Probe | Operate,
 }
 
+/// <summary>How much a key may use; 0 sets no limit.</summary>
+/// <param name="Sessions">Live sessions at a time.</param>
+/// <param name="MinutesAMonth">Minutes of live sessions and clips in a calendar month of UTC.</param>
+public sealed record KeyQuota(int Sessions = 0, double MinutesAMonth = 0)
+{
+    internal bool IsSound => Sessions is >= 0 and <= 1_000_000 && MinutesAMonth is >= 0 and <= 1e9;
+}
+
 /// <summary>A named key as it is stored; the key itself cannot be recovered from the file.</summary>
 /// <param name="Name">For people and logs.</param>
 /// <param name="Sha256">Hash of the key, which holds 256 random bits.</param>
 /// <param name="Scopes">What it permits.</param>
 /// <param name="Created">When it was made.</param>
 /// <param name="Expires">When it stops working; null for never.</param>
-public sealed record NamedKey(string Name, string Sha256, KeyScopes Scopes, DateTimeOffset Created, DateTimeOffset? Expires);
+public sealed record NamedKey(string Name, string Sha256, KeyScopes Scopes, DateTimeOffset Created, DateTimeOffset? Expires)
+{
+    /// <summary>How much it may use; null takes what the settings say for all keys.</summary>
+    public KeyQuota? Quota { get; init; }
+}
 
 /// <summary>The file of named keys in the data folder. A running server takes a change within a second.</summary>
 public static class ApiKeyFile
@@ -72,6 +84,17 @@ public static class ApiKeyFile
         return found;
     }
 
+    /// <summary>Sets how much a key may use; null takes what the settings say. False when there is none of that name.</summary>
+    /// <exception cref="ArgumentException">A number is negative or too large.</exception>
+    public static bool SetQuota(string path, string name, KeyQuota? quota)
+    {
+        if (quota?.IsSound == false)
+            throw new ArgumentException("A quota is 0 to 1000000 sessions and 0 to 1000000000 minutes; 0 sets no limit.");
+        var found = false;
+        Change(path, keys => [.. keys.Select(k => k.Name == name && (found = true) ? k with { Quota = quota } : k)]);
+        return found;
+    }
+
     /// <summary>All keys; none when there is no file.</summary>
     /// <exception cref="InvalidDataException">The file is damaged.</exception>
     public static IReadOnlyList<NamedKey> Read(string path)
@@ -83,6 +106,8 @@ public static class ApiKeyFile
             if (new FileInfo(path).Length > MaxBytes)
                 throw new InvalidDataException($"{path} is longer than {MaxBytes >> 20} MiB.");
             var keys = JsonSerializer.Deserialize(File.ReadAllBytes(path), KeyJson.Default.ListNamedKey) ?? [];
+            if (keys.Find(k => k?.Quota?.IsSound == false) is { } odd)
+                throw new InvalidDataException($"{path} gives the key '{odd.Name}' a quota with a negative or too large number.");
             return keys.TrueForAll(k => k is { Name.Length: > 0, Sha256.Length: 64 } && k.Sha256.All(char.IsAsciiHexDigit)) ? keys
                 : throw new InvalidDataException($"{path} holds a key without a name or without a SHA-256 of 64 hexadecimal digits.");
         }

@@ -9,7 +9,8 @@ namespace TrueLive.Server.Access;
 /// What its sessions, files and runs belong to: made from the key, so that a new key under an old name does not own what the old one owned.
 /// </param>
 /// <param name="Scopes">What it permits.</param>
-internal sealed record KnownKey(string Name, string Owner, KeyScopes Scopes);
+/// <param name="Quota">How much it may use.</param>
+internal sealed record KnownKey(string Name, string Owner, KeyScopes Scopes, KeyQuota Quota);
 
 /// <summary>
 /// The keys that give access to this server: those of <c>api_keys</c> and the named ones of the key file, which may change while it runs.
@@ -74,6 +75,18 @@ internal sealed partial class ApiKeyRing
     public bool Knows(string owner) =>
         Required ? Current().Any(e => e.Key.Owner == owner && e.IsOpenAt(_time.GetUtcNow())) : owner == Nobody;
 
+    /// <summary>Name of the key whose owner this is, also of one that has expired; empty where there is none.</summary>
+    public string NameOf(string owner) => Array.Find(Current(), e => e.Key.Owner == owner)?.Key.Name ?? "";
+
+    /// <summary>How much an owner may use. In a fleet the front door knows, and workers set no limit of their own.</summary>
+    public KeyQuota QuotaOf(string owner) => _options.Join.Length > 0 ? new KeyQuota()
+        : Array.Find(Current(), e => e.Key.Owner == owner)?.Key.Quota ?? Usual;
+
+    /// <summary>Everybody who may own something.</summary>
+    public IEnumerable<string> Owners() => Required ? Current().Select(e => e.Key.Owner) : [Nobody];
+
+    private KeyQuota Usual => new(_options.KeySessions, _options.KeyMinutes);
+
     /// <summary>Owner of everything on a server without keys.</summary>
     public const string Nobody = "local";
 
@@ -109,15 +122,16 @@ internal sealed partial class ApiKeyRing
         _required |= _options.ApiKeys.Length > 0 || File.Exists(_options.KeysPath);
         return
         [
-            .. _options.ApiKeys.Select((key, i) => Entry.Of($"api_keys[{i}]", ApiKeyFile.HashOf(key), KeyScopes.All, null)),
-            .. ApiKeyFile.Read(_options.KeysPath).Select(k => Entry.Of(k.Name, Convert.FromHexString(k.Sha256), k.Scopes, k.Expires)),
+            .. _options.ApiKeys.Select((key, i) => Entry.Of($"api_keys[{i}]", ApiKeyFile.HashOf(key), KeyScopes.All, null, Usual)),
+            .. ApiKeyFile.Read(_options.KeysPath).Select(k =>
+                Entry.Of(k.Name, Convert.FromHexString(k.Sha256), k.Scopes, k.Expires, k.Quota ?? Usual)),
         ];
     }
 
     private sealed record Entry(KnownKey Key, byte[] Hash, DateTimeOffset? Expires)
     {
-        public static Entry Of(string name, byte[] hash, KeyScopes scopes, DateTimeOffset? expires) =>
-            new(new KnownKey(name, "key-" + Convert.ToHexStringLower(hash.AsSpan(0, 8)), scopes), hash, expires);
+        public static Entry Of(string name, byte[] hash, KeyScopes scopes, DateTimeOffset? expires, KeyQuota quota) =>
+            new(new KnownKey(name, "key-" + Convert.ToHexStringLower(hash.AsSpan(0, 8)), scopes, quota), hash, expires);
 
         public bool IsOpenAt(DateTimeOffset now) => Expires is not { } end || now < end;
     }

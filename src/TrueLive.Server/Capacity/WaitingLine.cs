@@ -7,7 +7,9 @@ namespace TrueLive.Server.Capacity;
 /// <param name="Ticket">The ticket that the client was given before; null for none.</param>
 /// <param name="Client">Whom the limit per client counts: the owner of a key, or an address where no keys are asked for.</param>
 /// <param name="Joins">Whether it joins the line when there is no place: only who says so will show the ticket again.</param>
-internal sealed record LineClaim(string? Ticket, string Client, bool Joins);
+/// <param name="Owner">Whose session it is to be.</param>
+/// <param name="MaxSessions">Sessions that the owner may have at a time; 0 for any number.</param>
+internal sealed record LineClaim(string? Ticket, string Client, bool Joins, string Owner = "", int MaxSessions = 0);
 
 /// <summary>A client's position in a line; null where it does not wait, with the reason in words where there is one.</summary>
 internal sealed record LineAnswer(LineStand? Stand, string Words);

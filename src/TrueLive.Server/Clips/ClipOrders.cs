@@ -6,6 +6,7 @@ using TrueLive.Server.Configuration;
 using TrueLive.Server.Journals;
 using TrueLive.Server.Pictures;
 using TrueLive.Server.Resources;
+using TrueLive.Server.Usage;
 
 namespace TrueLive.Server.Clips;
 
@@ -13,7 +14,7 @@ namespace TrueLive.Server.Clips;
 internal sealed class ClipOrders(
     ClipQueueHost queueHost, ClipFolders folders, ClipUploads uploads, JournalStore journals, ClipSources sources, ClipWebhooks webhooks,
     ModelStore models,
-    PictureStore pictures, ServerOptions options)
+    PictureStore pictures, Quotas quotas, ServerOptions options)
 {
     /// <summary>Takes a job.</summary>
     /// <exception cref="RequestRefusedException">
@@ -59,9 +60,11 @@ internal sealed class ClipOrders(
     }
 
     /// <summary>Puts a checked request into the queue.</summary>
-    /// <exception cref="RequestRefusedException">413 without room on disk, 429 or 503 for a full queue.</exception>
+    /// <exception cref="RequestRefusedException">413 without room on disk, 429 for a quota, 429 or 503 for a full queue.</exception>
     public async Task<ClipJob> EnqueueAsync(string owner, ClipRequest request, CancellationToken cancel)
     {
+        if (quotas.Refuse(owner) is { } over)
+            throw over;
         if (folders.LeftFor(owner) <= 0)
             throw new RequestRefusedException(StatusCodes.Status413PayloadTooLarge,
                 $"Your uploads, clips and journals fill the {options.ClipDiskMb} MB that you have. Delete some, or wait until " +

@@ -2,12 +2,14 @@ using System.Collections.Concurrent;
 using TrueLive.Clips;
 using TrueLive.Core.Clips;
 using TrueLive.Media.Files;
+using TrueLive.Server.Access;
 using TrueLive.Server.Capacity;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Journals;
 using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Pictures;
 using TrueLive.Server.Resources;
+using TrueLive.Server.Usage;
 
 namespace TrueLive.Server.Clips;
 
@@ -18,7 +20,8 @@ namespace TrueLive.Server.Clips;
 internal sealed partial class ClipWorker(
     ClipQueueHost queueHost, ClipFolders folders, ClipUploads uploads, JournalStore journals, ClipSources sources, ModelStore models,
     LivePrecedence live, CapacityMeasurement measurement,
-    ServerHealth health, PictureStore pictures, ServerOptions options, TimeProvider time, ILogger<ClipWorker> logger) : BackgroundService
+    ServerHealth health, PictureStore pictures, UsageLedger usage, ApiKeyRing ring, ServerOptions options, TimeProvider time,
+    ILogger<ClipWorker> logger) : BackgroundService
 {
     private static readonly TimeSpan Renewal = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Cleaning = TimeSpan.FromMinutes(1);
@@ -105,6 +108,8 @@ internal sealed partial class ClipWorker(
             var result = await RenderAsync(job, cancel).ConfigureAwait(false);
             if (await queue.CompleteAsync(job, result.Frames, result.Bytes, result.Notes, CancellationToken.None).ConfigureAwait(false))
             {
+                usage.Add(job.Owner, ring.NameOf(job.Owner), UsageKind.Clip, job.Request.Model, 1,
+                    result.Length.TotalSeconds, result.Frames, result.Bytes);
                 ClipFolders.Remove(folders.WorkOf(job.Id));
                 LogDone(job.Id, result.Frames, result.Elapsed.TotalSeconds);
             }

@@ -287,6 +287,26 @@ public sealed class ServerOptions
     [Range(0, 10_000)]
     public int AuditMb { get; set; } = 16;
 
+    /// <summary>Live sessions that a key without a quota of its own may have at a time; 0 sets no limit.</summary>
+    [Category(OptionUse.Both)]
+    [Description("Live sessions that a key may have at a time, where 'truelive keys quota' says nothing else; 0 sets no limit. In a " +
+        "fleet it is set at the front door.")]
+    [Range(0, 1_000_000)]
+    public int KeySessions { get; set; }
+
+    /// <summary>Minutes a month that a key without a quota of its own may use; 0 sets no limit.</summary>
+    [Category(OptionUse.Both)]
+    [Description("Minutes of live sessions and clips that a key may use in a calendar month of UTC, where 'truelive keys quota' says " +
+        "nothing else; 0 sets no limit. In a fleet it is set at the front door.")]
+    [Range(0, 1_000_000_000)]
+    public int KeyMinutes { get; set; }
+
+    /// <summary>Days for which it is kept what each key has used.</summary>
+    [Category(OptionUse.Both)]
+    [Description("Days for which it is kept what each key has used (minutes, pictures, bytes).")]
+    [Range(40, 3660)]
+    public int UsageKeepDays { get; set; } = 400;
+
     /// <summary>Least severe messages that are logged.</summary>
     [Category(OptionUse.Both)]
     [Description("Least severe messages that are logged: Debug, Information, Warning or Error.")]

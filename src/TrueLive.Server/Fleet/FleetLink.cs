@@ -14,7 +14,8 @@ namespace TrueLive.Server.Fleet;
 /// no control node can be reached they go on, and those that were placed elsewhere meanwhile end when one can be.
 /// </summary>
 internal sealed partial class FleetLink(
-    ServerOptions options, FleetTickets tickets, WorkerReports reports, WorkerAddress address, SessionRegistry registry, TimeProvider time,
+    ServerOptions options, FleetTickets tickets, WorkerReports reports, UsageOutbox usage, WorkerAddress address, SessionRegistry registry,
+    TimeProvider time,
         IHostApplicationLifetime life, ILogger<FleetLink> logger)
     : BackgroundService
 {
@@ -75,7 +76,7 @@ internal sealed partial class FleetLink(
         using var turn = new SemaphoreSlim(1);
         // What it has when it is told to stop, before its sessions end for that: callbacks run in the reverse order of their registration.
         var last = new TaskCompletionSource<WorkerReport>();
-        using var leaving = life.ApplicationStopping.Register(() => last.TrySetResult(reports.Now()));
+        using var leaving = life.ApplicationStopping.Register(() => last.TrySetResult(reports.Now() with { Usage = usage.Last() }));
         await SendAsync(new Hello(LinkMessage.Protocol, typeof(FleetLink).Assembly.GetName().Version!.ToString(3), _run, address.Announced,
             address.Certificate)).ConfigureAwait(false);
         if (await LinkCodec.ReceiveAsync(socket, early.Token).ConfigureAwait(false) is not Welcome welcome)
@@ -83,6 +84,7 @@ internal sealed partial class FleetLink(
                 : "What answers there is no front door of a fleet, or of another version.");
         tickets.Begin(welcome.Worker, Convert.FromBase64String(welcome.TicketKey), welcome.Now);
         LogJoined(options.Join, welcome.Worker);
+        usage.Begin(broken.Token);
         var report = ReportAsync();
         try
         {
@@ -137,7 +139,7 @@ internal sealed partial class FleetLink(
                     // Sessions that end because this server does are what another worker goes on with.
                     if (life.ApplicationStopping.IsCancellationRequested)
                         break;
-                    await SendAsync(now).ConfigureAwait(false);
+                    await SendAsync(now with { Usage = usage.Next() }).ConfigureAwait(false);
                     await Task.Delay(TimeSpan.FromMilliseconds(welcome.ReportMs), time, pause.Token)
                         .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                     broken.Token.ThrowIfCancellationRequested();

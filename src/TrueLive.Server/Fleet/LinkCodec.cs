@@ -76,7 +76,8 @@ internal static class LinkCodec
         WorkerReport report => IsName(report.DefaultModel) && PictureSize.TryParse(report.DefaultSize, out _)
             && report.MaxSessions is >= 0 and <= MaxSessions
             && report.KeepSeconds is >= 0 and <= 3600 && report.Models.Count <= MaxModels && report.Models.All(IsSound)
-            && report.Sessions.Count <= MaxSessions && report.Sessions.All(IsSound),
+            && report.Sessions.Count <= MaxSessions && report.Sessions.All(IsSound)
+            && (report.Usage is null || (report.Usage.Count <= UsageOutbox.Most && report.Usage.All(r => r is { IsSound: true }))),
         Heard heard => heard.End.Count <= MaxSessions && heard.End.All(e => e is not null && IsName(e.Session) && e.Why.Length <= MaxWords),
         Place place => IsName(place.Session) && (place.Model is null || IsName(place.Model)) && place.Size is null or { Length: <= MaxName }
             && (place.Restore is null || (IsSound(place.Restore) && place.Restore.Id == place.Session)) && place.SilentMs is >= 0 and < 1e9,

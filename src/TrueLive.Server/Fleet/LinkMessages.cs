@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Usage;
 
 namespace TrueLive.Server.Fleet;
 
@@ -43,9 +44,10 @@ internal sealed record Welcome(string Worker, string TicketKey, DateTimeOffset N
 /// <param name="KeepSeconds">Seconds that a session is kept for a client that vanished.</param>
 /// <param name="Models">What it offers.</param>
 /// <param name="Sessions">What it holds.</param>
+/// <param name="Usage">What keys have used, as far as it has changed or may not have arrived; null for nothing.</param>
 internal sealed record WorkerReport(
     bool Ready, int MaxSessions, string DefaultModel, string DefaultSize, int KeepSeconds, IReadOnlyList<OfferedModel> Models,
-        IReadOnlyList<KeptSession> Sessions) : LinkMessage;
+        IReadOnlyList<KeptSession> Sessions, IReadOnlyList<UsageRow>? Usage = null) : LinkMessage;
 
 /// <summary>A model of a worker.</summary>
 /// <param name="Id">Its id.</param>

@@ -172,6 +172,7 @@ internal sealed record ShortageView(string Resource, string Words);
 [JsonSourceGenerationOptions(
     JsonSerializerDefaults.Web, PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(UsageView))]
 [JsonSerializable(typeof(CreateSessionBody))]
 [JsonSerializable(typeof(UpdateSessionBody))]
 [JsonSerializable(typeof(SessionView))]

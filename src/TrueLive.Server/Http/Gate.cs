@@ -48,6 +48,10 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
     public string NameOf(HttpRequest request) =>
         KeyOf(request) is { } key && ring.Find(key) is { } known ? known.Name : request.Query.ContainsKey("token") ? "link" : "none";
 
+    /// <summary>Whether the key that was shown permits this; everything is permitted on a server without keys.</summary>
+    public bool Permits(HttpRequest request, KeyScopes scope) =>
+        !ring.Required || (KeyOf(request) is { } key && ring.Find(key) is { } known && known.Scopes.HasFlag(scope));
+
     /// <summary>The key that a request shows; null for none.</summary>
     public static string? KeyOf(HttpRequest request)
     {
@@ -91,8 +95,10 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
                 : (StatusCodes.Status403Forbidden,
                     $"The key '{key.Name}' does not open this: it needs the scope {needed.ToString().ToLowerInvariant()}.");
         }
+        // A token is not checked here: it opens nothing that is answered here.
         if (LeavesLinksToWorkers
-            ? SignedLinks.ClaimedOwner(request.Query["token"].ToString()) is { } owner && ring.Knows(owner)
+            ? Needed(request) is not (KeyScopes.Operate or KeyScopes.None)
+                && SignedLinks.ClaimedOwner(request.Query["token"].ToString()) is { } owner && ring.Knows(owner)
             : links.Opens(request))
             return null;
         if (shown is { Length: > 0 } && failed.IsTooMany(request.HttpContext.Connection.RemoteIpAddress))
@@ -146,7 +152,8 @@ internal sealed class Gate(ServerOptions options, ApiKeyRing ring, SignedLinks l
     private static KeyScopes Needed(HttpRequest request)
     {
         var path = request.Path;
-        if (path.StartsWithSegments("/v1/capabilities") || path.StartsWithSegments("/openapi") || path.StartsWithSegments("/docs"))
+        if (path.StartsWithSegments("/v1/capabilities") || path.StartsWithSegments(UsageEndpoints.Path)
+            || path.StartsWithSegments("/openapi") || path.StartsWithSegments("/docs"))
             return KeyScopes.None;
         if (path.StartsWithSegments("/whep") || path.StartsWithSegments("/hls"))
             return KeyScopes.Watch;

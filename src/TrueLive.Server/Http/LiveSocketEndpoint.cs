@@ -57,6 +57,7 @@ internal static class LiveSocketEndpoint
             admitted.Hosted.Owner, time);
         using var control = new ControlConnection(admitted, registry, "websocket-jpeg", socket.SendText, time);
         socket.Control = control;
+        socket.Sent = admitted.Hosted.CountSent;
         socket.TroubleChanged = words => admitted.Hosted.Input.Tell(words);
         var texts = socket.SendTextsAsync(http.RequestAborted);
         if (admitted.Hosted.Session.Settings.Paused)

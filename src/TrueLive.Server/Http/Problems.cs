@@ -9,6 +9,12 @@ internal static class Problems
     /// <summary>Any refusal; 429 and 503 say when to retry, and a full server adds its figures.</summary>
     public static IResult From(HttpContext http, RequestRefusedException refused)
     {
+        if (refused.RenewsAfter is { } renews)
+        {
+            http.Response.Headers.RetryAfter = FormattableString.Invariant($"{Math.Ceiling(renews.TotalSeconds)}");
+            return Results.Problem(statusCode: refused.Status, detail: refused.Message, type: "urn:truelive:problem:quota",
+                title: "The key's quota is used up.");
+        }
         if (refused.Refusal is not { } full)
         {
             if (refused.Status is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable)

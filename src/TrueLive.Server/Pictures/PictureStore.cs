@@ -30,6 +30,9 @@ internal sealed partial class PictureStore(ClipFolders folders, WorkPlaces place
     private const string Planes = "picture";
     private static readonly TimeSpan DecodeTime = TimeSpan.FromSeconds(30);
 
+    // One that is put in its place is not taken for what a crash left there, nor for one that has expired.
+    private readonly Lock _placing = new();
+
     /// <summary>Takes a picture in; the same one again has the same id. Nothing of the file itself is kept.</summary>
     /// <exception cref="RequestRefusedException">413 too large, 415 not a picture, 429 or 503 too many at a time.</exception>
     public async Task<PictureView> TakeAsync(string owner, Stream body, CancellationToken cancel)
@@ -54,19 +57,8 @@ internal sealed partial class PictureStore(ClipFolders folders, WorkPlaces place
             var picture = await DecodeAsync(sent, owner, cancel).ConfigureAwait(false);
             File.Delete(sent);
             await File.WriteAllBytesAsync(Path.Combine(coming, Planes), picture.Bytes, cancel).ConfigureAwait(false);
-            var folder = FolderOf(picture.Id);
-            if (Find(owner, picture.Id) is null)
-            {
-                ClipFolders.Remove(folder);
-                try
-                {
-                    Directory.Move(coming, folder);
-                }
-                catch (IOException) when (Find(owner, picture.Id) is not null)
-                {
-                    // The same picture came twice at the same moment.
-                }
-            }
+            lock (_placing)
+                Place(coming, owner, picture.Id);
             return new PictureView(picture.Id, picture.Width, picture.Height, time.GetUtcNow() + TimeSpan.FromHours(options.ClipKeepHours));
         }
         finally
@@ -98,8 +90,26 @@ internal sealed partial class PictureStore(ClipFolders folders, WorkPlaces place
         if (!Directory.Exists(folders.Pictures))
             return;
         var limit = (time.GetUtcNow() - TimeSpan.FromHours(options.ClipKeepHours)).UtcDateTime;
-        foreach (var folder in Directory.EnumerateDirectories(folders.Pictures).Where(f => Directory.GetLastWriteTimeUtc(f) < limit))
-            ClipFolders.Remove(folder);
+        lock (_placing)
+        {
+            foreach (var folder in Directory.EnumerateDirectories(folders.Pictures).Where(f => Directory.GetLastWriteTimeUtc(f) < limit))
+                ClipFolders.Remove(folder);
+        }
+    }
+
+    private void Place(string coming, string owner, string id)
+    {
+        if (Find(owner, id) is not null)
+            return;
+        ClipFolders.Remove(FolderOf(id));
+        try
+        {
+            Directory.Move(coming, FolderOf(id));
+        }
+        catch (IOException) when (Find(owner, id) is not null)
+        {
+            // The same picture came to another server with this folder.
+        }
     }
 
     private ReferencePicture? Find(string owner, string id)

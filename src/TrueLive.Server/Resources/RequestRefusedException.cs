@@ -23,4 +23,7 @@ internal sealed class RequestRefusedException(int status, string words, Refusal?
     public int Status { get; } = status;
 
     public Refusal? Refusal { get; } = refusal;
+
+    /// <summary>When the quota that forbids it has room again; null where it is no quota.</summary>
+    public TimeSpan? RenewsAfter { get; init; }
 }

@@ -18,6 +18,7 @@ internal sealed record StreamRequest(StreamAddress Source, SessionRequest Sessio
 /// <summary>The ways into and out of one session. Thread-safe.</summary>
 internal sealed class StreamLegs(HostedSession hosted, StreamEvents events) : IAsyncDisposable
 {
+    // Not disposed of: a source that begins late still takes its token.
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentDictionary<string, OutputRun> _outputs = new();
     private Task _running = Task.CompletedTask;
@@ -46,14 +47,16 @@ internal sealed class StreamLegs(HostedSession hosted, StreamEvents events) : IA
         return true;
     }
 
+    /// <summary>Ends all outputs.</summary>
+    public Task EndAllAsync() => Task.WhenAll(_outputs.Keys.ToArray().Select(EndAsync));
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        await Task.WhenAll(_outputs.Keys.ToArray().Select(EndAsync)).ConfigureAwait(false);
+        await EndAllAsync().ConfigureAwait(false);
         await _stop.CancelAsync().ConfigureAwait(false);
         await _running.ConfigureAwait(false);
         events.End();
-        _stop.Dispose();
     }
 }
 
@@ -106,6 +109,9 @@ internal sealed class StreamRegistry : IAsyncDisposable
         foreach (var output in outputs)
             Start(legs, output);
         legs.Run(new StreamRun(hosted, request, _access, _sessions, _rtmp, legs.Events, _time));
+        // The legs of a session that has ended meanwhile may have been closed before they had these.
+        if (hosted.Session.State == SessionState.Ended)
+            await legs.EndAllAsync().ConfigureAwait(false);
         return legs;
     }
 

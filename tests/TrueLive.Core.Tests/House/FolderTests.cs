@@ -63,7 +63,7 @@ public sealed partial class FolderTests
             Clips: / Analysis Estimators Features Recordings Reports Requirements Stimuli Targets Verdicts
             /: Analysis Estimators Features Reports Requirements Stimuli Targets Verdicts
             Requirements: Reports Verdicts
-            Simulation: Analysis Estimators Features Reports Stimuli Verdicts
+            Simulation: Analysis Estimators Features Recordings Reports Stimuli Verdicts
             Recordings: Analysis Estimators Features Stimuli Verdicts
             Reports: Analysis Estimators Features Stimuli Verdicts
             Verdicts: Analysis Estimators Features Stimuli
@@ -74,16 +74,17 @@ public sealed partial class FolderTests
             """,
         ["TrueLive.Server"] = """
             /: Access Capacity Clips Configuration Http Interactive Journals Live/Sessions Live/Transports Previews Probes
-            /: Fleet Pictures Recordings Resources Streams Telemetry Tls
+            /: Fleet Pictures Recordings Resources Streams Telemetry Tls Usage
             Http: Access Capacity Clips Configuration Interactive Journals Live/Broadcast Live/Control Live/Sessions
-            Http: Fleet Live/Transports Pictures Previews Probes Recordings Resources Streams
-            Fleet: Access Capacity Configuration Live/Sessions Resources Tls
-            Telemetry: Access Capacity Clips Configuration Interactive Live/Sessions Live/Transports Resources Streams
+            Http: Fleet Live/Transports Pictures Previews Probes Recordings Resources Streams Usage
+            Fleet: Access Capacity Configuration Live/Sessions Resources Tls Usage
+            Telemetry: Access Capacity Clips Configuration Interactive Live/Sessions Live/Transports Resources Streams Usage
             Streams: Access Configuration Live/Broadcast Live/Sessions Recordings Resources
             Streams: Streams/Rtmp
             Interactive: Access Capacity Clips Configuration Live/Sessions Pictures Resources
             Live/Transports: Access Configuration Live/Broadcast Live/Control Live/Sessions
-            Clips: Access Capacity Configuration Journals Live/Sessions Pictures Resources
+            Clips: Access Capacity Configuration Journals Live/Sessions Pictures Resources Usage
+            Usage: Access Configuration Live/Sessions Resources
             Live/Control: Journals Live/Broadcast Live/Sessions Recordings
             Previews: Capacity Configuration Live/Sessions Resources
             Live/Sessions: Capacity Configuration Journals Live/Broadcast Recordings Resources

@@ -1,5 +1,6 @@
 using TrueLive.Probe.Recordings;
 using TrueLive.Probe.Simulation;
+using TrueLive.Probe.Stimuli;
 
 namespace TrueLive.Probe.Tests.Simulation;
 
@@ -24,6 +25,36 @@ public sealed class NullTests
         var street = await RecordingAnalysis.ReadAsync(Street, TestContext.Current.CancellationToken);
         AssertUniform([.. Enumerable.Range(0, 24).AsParallel().WithDegreeOfParallelism(2)
             .Select(k => NullRuns.Recorded($"test street {k}", street, 15, 49))]);
+    }
+
+    [Fact]
+    public void Every_profile_and_recordings_have_null_runs_and_a_second_call_continues()
+    {
+        var folder = Directory.CreateTempSubdirectory("probe-nulls-");
+        var file = Path.Combine(folder.FullName, "nulls");
+        string[] kinds = [.. new NullSuite("test", Look.HeldOut, null).Samples.Select(s => s.Kind)];
+        File.WriteAllLines(file, kinds.Select(k => $"{k}\t0\t0.5"));
+        try
+        {
+            var suite = new NullSuite("test", Look.HeldOut, file);
+            suite.Run(1, TestContext.Current.CancellationToken);
+            Assert.Equal(kinds.Length, File.ReadLines(file).Count());
+            Assert.All(suite.Samples, s => Assert.Equal(0.5, Assert.Single(s.Values)));
+            Assert.Superset(ProbeProfile.ByName.Keys.Select(p => "profile " + p).Append("two recordings").ToHashSet(), kinds.ToHashSet());
+        }
+        finally
+        {
+            folder.Delete(true);
+        }
+    }
+
+    [Fact]
+    [Trait("Run", "full")]
+    public void P_is_uniform_for_a_glance_at_footage_that_it_did_not_make()
+    {
+        var footage = NullRuns.Footage("test glance", "relief", 60);
+        AssertUniform([.. Enumerable.Range(0, 24).AsParallel().WithDegreeOfParallelism(2)
+            .Select(k => NullRuns.Recorded($"test glance {k}", footage, ProbeProfile.Glance.Fast, 49))]);
     }
 
     [Fact]

@@ -16,9 +16,12 @@ public sealed class RuleLimitTests
         ["acausal p beyond its limit"] = (Live with { Fast = Fast(acausal: 0.0011) }, TierLabel.T3F),
         ["delay a frame before its cause"] = (Live with { D50 = new Estimate(-0.1, -0.2, -Frame, 20) }, TierLabel.T3F),
         ["delay more than a frame before"] = (Live with { D50 = new Estimate(-0.1, -0.2, -1.1 * Frame, 20) }, TierLabel.Replay),
-        ["loop ratio on its limit"] = (Live with { Repeats = new RepeatFindings(0.2, 3, 1) }, TierLabel.T3F),
-        ["loop ratio below its limit"] = (Live with { Repeats = new RepeatFindings(0.19, 3, 1) }, TierLabel.Replay),
-        ["ping-pong"] = (Live with { Repeats = new RepeatFindings(1, 3, 0.19) }, TierLabel.Replay),
+        ["loop ratio on its limit"] = (Live with { Repeats = new RepeatFindings(0.2, Every, 0.004, 1) }, TierLabel.T3F),
+        ["loop ratio below its limit"] = (Live with { Repeats = new RepeatFindings(0.19, Every, 0.004, 1) }, TierLabel.Replay),
+        ["loop whose order is chance"] = (Live with { Repeats = new RepeatFindings(0.19, Every, 0.005, 1) }, TierLabel.T3F),
+        ["loop whose length wanders"] =
+            (Live with { Repeats = new RepeatFindings(0.19, new Estimate(3, 2.85, 3.16, 300), 0.004, 1) }, TierLabel.T3F),
+        ["turns alone"] = (Live with { Repeats = RepeatFindings.None with { PingPong = 0.01 } }, TierLabel.T3F),
 
         ["joint p on its limit"] = (Live with { Fast = Fast(joint: 0.001) }, TierLabel.T3F),
         ["joint p beyond its limit"] = (Live with { Fast = Fast(joint: 0.0011) }, TierLabel.NotProven),
@@ -49,8 +52,11 @@ public sealed class RuleLimitTests
         ["scene alone"] = (Live with { Fast = Fast(luma: 0.4, region: 0.4, motion: 0.4) }, TierLabel.NotProven),
 
         ["nothing answers, no loop"] = (Unanswered, TierLabel.NotLive),
-        ["nothing answers, a half loop"] = (Unanswered with { Repeats = new RepeatFindings(0.5, 3, 1) }, TierLabel.NotLive),
-        ["nothing answers, a blurred loop"] = (Unanswered with { Repeats = new RepeatFindings(0.49, 3, 1) }, TierLabel.Replay),
+        ["nothing answers, a half loop"] = (Unanswered with { Repeats = new RepeatFindings(0.5, Every, 0.004, 1) }, TierLabel.NotLive),
+        ["nothing answers, a blurred loop"] =
+            (Unanswered with { Repeats = new RepeatFindings(0.49, Every, 0.004, 1) }, TierLabel.Replay),
+        ["nothing answers, a blurred loop in any order"] =
+            (Unanswered with { Repeats = new RepeatFindings(0.49, Every, 0.005, 1) }, TierLabel.NotLive),
         ["nothing answers, joint p in doubt"] = (Unanswered with
         { Fast = Fast(joint: 0.01, luma: 0.4, region: 0.4, motion: 0.4, scene: 0.4) }, TierLabel.NotProven),
         ["nothing answers, prompts in doubt"] = (Unanswered with { Control = Events(0.01) }, TierLabel.NotProven),

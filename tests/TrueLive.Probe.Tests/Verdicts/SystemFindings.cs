@@ -10,13 +10,14 @@ internal static class SystemFindings
 {
     public const double Frame = 1.0 / CodeLaw.Rate;
     public static readonly Estimate Lag = new(0.1, 0.07, 0.13, 20);
+    public static readonly Estimate Every = new(3, 2.95, 3.05, 300);
     public static readonly RunQuality Good = new() { TimerP99 = 0.001 };
 
     // Live, frame by frame, in a run without prompts; the cases change one finding each.
     public static readonly ProbeFindings Live = new()
     {
         Fast = Fast(),
-        Repeats = new RepeatFindings(1, 3, 1),
+        Repeats = RepeatFindings.None,
         Cadence = new CadenceFindings { Generated = 30 },
         D50 = Lag,
         D95 = Lag,
@@ -69,7 +70,7 @@ internal static class SystemFindings
     public static BoundaryFindings Boundaries(double period) => new() { Period = period, P = 0.01, Jump = 5 };
 
     // Something else than what was aligned, by the p of each of its two tests.
-    public static NatureFindings Rest(double p, double searched = 0) => new()
+    public static NatureFindings Rest(double p, double searched = 0, double z = 20) => new()
     {
         Pairs = 300,
         Same = new Estimate(0.5, 0.4, 0.6, 300),
@@ -78,8 +79,8 @@ internal static class SystemFindings
         Remainder = new RemainderFindings
         {
             Aligned = Test(0.0001),
-            Luma = Test(p),
-            Region = Test(p),
+            Luma = new NullTest(p, z, 9999),
+            Region = new NullTest(p, z, 9999),
             Behind = new Estimate(2, 1.9, 2.1, 300),
             Predicted = 0.5,
             Searched = searched,

@@ -60,10 +60,10 @@ public sealed class VerdictSentenceTests
         Says($"PROMPT-ONLY: answers prompts (Q 1.50 s), not the video that is sent{Valid}",
             Prompted with { RunAheadMsPerS = Estimate.None });
         Says($"PROMPT-ONLY: answers prompts, not the video that is sent{Valid}", Prompted with { ControlQuantum = Quantum.None(5) });
-        Says($"REPLAY: loop ratio 0.10, ping-pong 1.00 (repeat below 0.20); acausal p 0.5000 (K 9999), z 0.0{Valid}",
-            Live with { Repeats = new RepeatFindings(0.1, 3, 1) });
-        Says($"REPLAY: loop ratio 0.40 at 3.0 s (repeat below 0.50 where nothing that was sent changed it){Valid}",
-            Unanswered with { Repeats = new RepeatFindings(0.4, 3, 1) });
+        Says($"REPLAY: loop ratio 0.10 at 3.0 s (2.95 to 3.05, p 0.0010) (repeat below 0.20); acausal p 0.5000 (K 9999), z 0.0{Valid}",
+            Live with { Repeats = new RepeatFindings(0.1, Every, 0.001, 1) });
+        Says($"REPLAY: loop ratio 0.40 at 3.0 s (2.95 to 3.05, p 0.0010) (repeat below 0.50 where nothing that was sent changed it){Valid}",
+            Unanswered with { Repeats = new RepeatFindings(0.4, Every, 0.001, 1) });
         Says($"NOT LIVE: nothing that was sent, not even a blackout, changed the output{Valid}", Unanswered);
     }
 

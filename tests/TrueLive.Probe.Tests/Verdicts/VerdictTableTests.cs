@@ -88,7 +88,8 @@ public sealed class VerdictTableTests
             Boundary = read.Number("boundaries", double.NaN) is var every and > 0
                 ? new BoundaryFindings { Period = every, P = 0.001, Jump = 20 }
                 : new BoundaryFindings { Seconds = 20 },
-            Repeats = new RepeatFindings(read.Has("loop") ? 0.05 : read.Has("blurred loop") ? 0.4 : 1, 3, 1),
+            Repeats = new RepeatFindings(read.Has("loop") ? 0.05 : read.Has("blurred loop") ? 0.4 : 1, new Estimate(3, 2.95, 3.05, 300),
+                read.Number("order p", 0.001), 1),
             Cadence = new CadenceFindings
             {
                 Presented = 30,
@@ -117,8 +118,8 @@ public sealed class VerdictTableTests
                 Remainder = new RemainderFindings
                 {
                     Aligned = Test(0.001),
-                    Luma = Test(read.Number("rest p", 0.0002)),
-                    Region = Test(read.Number("rest p", 0.0002)),
+                    Luma = new NullTest(read.Number("rest p", 0.0002), read.Number("rest z", 20), 9999),
+                    Region = new NullTest(read.Number("rest p", 0.0002), read.Number("rest z", 20), 9999),
                     Behind = new Estimate(behind, read.Has("rest lag wanders") ? 1 : behind - 0.05, behind + 0.05, 300),
                 },
             } : null,

@@ -212,7 +212,8 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
     {
         await using var server = await ClipServer.StartAsync(files);
         var made = await ClipServer.JsonAsync(await server.Http.PostAsJsonAsync("/v1/sessions", new { size = "256x192" }, Cancel));
-        var id = (string)(await ClipServer.JsonAsync(await server.Http.PostAsync($"/v1/sessions/{made["id"]}/journal", null, Cancel)))["id"]!;
+        var answer = await server.Http.PostAsync($"/v1/sessions/{made["id"]}/journal", null, Cancel);
+        var id = (string)(await ClipServer.JsonAsync(answer))["id"]!;
         var journals = server.Services.GetRequiredService<JournalStore>();
         var state = Path.Combine(server.Data, "clips", "journals", id, "journal.json");
         var begun = await File.ReadAllBytesAsync(state, Cancel);

@@ -56,6 +56,7 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
     private uint _offset;
     private int _uncorrected;
     private int _pushed;
+    private long _bytes;
 
     /// <param name="time">Clock.</param>
     /// <param name="maxBitrate">Highest bitrate, in bit/s.</param>
@@ -70,6 +71,9 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
 
     /// <summary>Pictures that were encoded.</summary>
     public long Coded { get; private set; }
+
+    /// <summary>Coded pictures that receivers took, in bytes.</summary>
+    public long Bytes => Interlocked.Read(ref _bytes);
 
     public void Add(PictureReceiver receiver)
     {
@@ -269,13 +273,11 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
         if (coded.KeyFrame)
             _keyStamps[coding] = stamp;
         coded = coded with { Ticket = made.Ticket with { Arrived = arrived } };
-        var sent = false;
+        var taken = 0;
         foreach (var receiver in receivers)
-        {
-            if (receiver.Codec == codec)
-                sent |= receiver.Send(coded);
-        }
-        return sent;
+            taken += receiver.Codec == codec && receiver.Send(coded) ? 1 : 0;
+        Interlocked.Add(ref _bytes, (long)taken * coded.Data.Length);
+        return taken > 0;
     }
 
     private bool MayViewersAskNow()

@@ -29,6 +29,7 @@ internal sealed class HostedSession(
 {
     private Absence? _away;
     private int _told;
+    private long _bytesBeside;
 
     public LiveSession Session { get; } = session;
 
@@ -39,6 +40,12 @@ internal sealed class HostedSession(
     /// Whether its source is a stream instead of a client: it waits for the stream without limit, and takes no other source.
     /// </summary>
     public bool Stays { get; init; }
+
+    /// <summary>Whether it began on another machine.</summary>
+    public bool Continues { get; init; }
+
+    /// <summary>Coded pictures that went to its client, its viewers and its outputs, in bytes.</summary>
+    public long BytesSent => Broadcaster.Bytes + Interlocked.Read(ref _bytesBeside);
 
     /// <summary>Whether what it makes is marked as made by AI.</summary>
     public required bool IsMarked { get; init; }
@@ -129,6 +136,9 @@ internal sealed class HostedSession(
 
     /// <summary>Ends the session when its time is up.</summary>
     public ITimer? Limit { get; set; }
+
+    /// <summary>Coded pictures went out that the broadcaster has no part in.</summary>
+    public void CountSent(int bytes) => Interlocked.Add(ref _bytesBeside, bytes);
 
     /// <summary>A client begins to be told what happens, or is told no more.</summary>
     public void Tells(bool begins) => Interlocked.Add(ref _told, begins ? 1 : -1);

@@ -57,7 +57,7 @@ internal sealed partial class SessionRegistry
             RefuseWhenDraining();
             Admit(model, width, height, except: null);
             hosted = Host(was.Id, was.Token, new SessionSettings(model, width, height, prompt, was.Epoch + 1, 0, was.Paused), was.Owner,
-                was.Created);
+                was.Created, continues: true);
         }
         memory = Continue(hosted, memory);
         hosted.Lost = new Loss(time.GetTimestamp() - (long)(silent.TotalSeconds * time.TimestampFrequency),

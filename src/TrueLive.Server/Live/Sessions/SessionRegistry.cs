@@ -54,6 +54,12 @@ internal sealed partial class SessionRegistry(
     public Func<string, IReadOnlyList<ModelParameter>, IEnumerable<string>, IReadOnlyList<ReferencePicture>> Pictures
     { get; init; } = (_, _, _) => [];
 
+    /// <summary>Why an owner who has so many sessions may have no further one; null where it may.</summary>
+    public Func<string, int, RequestRefusedException?> Quota { get; init; } = (_, _) => null;
+
+    /// <summary>A session is over, and what it has made can still be read.</summary>
+    public event Action<HostedSession>? Removed;
+
     /// <summary>Estimated processor time of each live session in milliseconds: its frames times the measured cost of one.</summary>
     public IReadOnlyDictionary<string, double> Spent => _hosted.Values.Where(h => h.Session.State == SessionState.Live).ToDictionary(
         h => h.Session.Id, h =>
@@ -102,7 +108,7 @@ internal sealed partial class SessionRegistry(
     /// Creates a session, which waits for its first connection as long as for a lost client, but at least
     /// <see cref="AdmittedClient.ConnectTime"/>.
     /// </summary>
-    /// <exception cref="RequestRefusedException">Unknown model, bad size, bad prompt (400), or no room (503).</exception>
+    /// <exception cref="RequestRefusedException">Unknown model, bad size, bad prompt (400), a quota (429), or no room (503).</exception>
     public HostedSession Create(SessionRequest request)
     {
         var model = ModelOf(request.Model);
@@ -111,6 +117,8 @@ internal sealed partial class SessionRegistry(
         lock (_admit)
         {
             RefuseWhenDraining();
+            if (Quota(request.Owner, _hosted.Values.Count(h => h.Owner == request.Owner)) is { } over)
+                throw over;
             AdmitNext(new SessionSettings(model, width, height, Prompt.None, 0, 0, false), request.Line);
             var id = request.Id ?? Random(12);
             // In a fleet, the token names its session, so that it leads to the right machine.
@@ -312,6 +320,7 @@ internal sealed partial class SessionRegistry(
     {
         await hosted.Released.ConfigureAwait(false);
         hosted.Session.End(otherwise);
+        Removed?.Invoke(hosted);
         SessionLog.Ended(logger, hosted, time.GetUtcNow());
         await hosted.Observer.DisposeAsync().ConfigureAwait(false);
         foreach (var viewer in hosted.Viewers.Values)
@@ -326,7 +335,8 @@ internal sealed partial class SessionRegistry(
             throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, "The server is shutting down.");
     }
 
-    private HostedSession Host(string id, string token, SessionSettings settings, string owner, DateTimeOffset created, bool stays = false)
+    private HostedSession Host(string id, string token, SessionSettings settings, string owner, DateTimeOffset created, bool stays = false,
+        bool continues = false)
     {
         var limits = new LiveSessionOptions
         {
@@ -336,7 +346,7 @@ internal sealed partial class SessionRegistry(
         var session = new LiveSession(id, settings, limits, time);
         var hosted = new HostedSession(session, token, created, new VideoBroadcaster(time, options.MaxKbps * 1000),
             new SessionObserver(TimeSpan.FromSeconds(options.ReplaySeconds)))
-        { Owner = owner, Stays = stays, IsMarked = options.AiMark };
+        { Owner = owner, Stays = stays, Continues = continues, IsMarked = options.AiMark };
         if (!_hosted.TryAdd(id, hosted))
         {
             hosted.Broadcaster.Dispose();

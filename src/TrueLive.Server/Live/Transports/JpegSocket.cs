@@ -78,6 +78,9 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
     /// <summary>Where text messages go.</summary>
     public ControlConnection? Control { get; set; }
 
+    /// <summary>Called with the length of each picture that was sent.</summary>
+    public Action<int>? Sent { get; set; }
+
     /// <summary>Called by the reader with the reason when pictures are left out, and with null when all are taken again.</summary>
     public Action<string?>? TroubleChanged { get; set; }
 
@@ -147,6 +150,7 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
         try
         {
             await SendAsync(_outgoing.WrittenMemory, WebSocketMessageType.Binary, cancel).ConfigureAwait(false);
+            Sent?.Invoke(_outgoing.WrittenCount);
             return true;
         }
         catch (WebSocketException error)
