@@ -240,7 +240,9 @@ internal sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeS
                 PhaseOrder.AppendLater(_plan, Later(!double.IsNaN(delay)), boundary.ClipSeconds, delay);
                 extended = true;
             }
-            if (_glance is null && options.Keep is { } keep && _plan.Phases.FirstOrDefault(p => p.EndFrame == j + 1) is { } over)
+            // A session that goes on would forget what the way of this one was too slow for.
+            if (_glance is null && options.Keep is { } keep && target.Unsent <= RunQuality.MostUnsent * j && target.Faults.Count == 0
+                && _plan.Phases.FirstOrDefault(p => p.EndFrame == j + 1) is { } over)
                 keep(new([.. _plan.Phases.TakeWhile(p => p.EndFrame <= over.EndFrame)
                     .Select(p => (p.Kind, p.FrameCount / (double)CodeLaw.Rate, p.DwellShortest / 2.2))], Locked(s => s.Copy())));
         }

@@ -128,8 +128,10 @@ public sealed class ProbeRunTests : IDisposable
         var clock = new FastClock(4);
         await using var target = new ScriptedTarget(clock, (_, frame, pool) => ScriptedTarget.Copy(frame, pool))
         { Unsent = unsent, Faults = fault is null ? [] : [fault] };
-        var result = await new ProbeRun(target, Short with { Fast = 2, Hold = 0 }, ProbeSeed.From("late"), clock, Small)
-            .RunAsync(null, TestContext.Current.CancellationToken);
+        var kept = 0;
+        var result = await new ProbeRun(target, Short with { Fast = 2, Hold = 0 }, ProbeSeed.From("late"), clock,
+            Small with { Keep = _ => kept++ }).RunAsync(null, TestContext.Current.CancellationToken);
+        Assert.Equal(0, kept);
         Assert.Equal(TierLabel.Invalid, result.Verdict.Tier);
         Assert.Contains(words, result.Verdict.Sentence, StringComparison.Ordinal);
     }
