@@ -1,5 +1,4 @@
 using TrueLive.Core.Frames;
-using TrueLive.Probe.Verdicts;
 
 namespace TrueLive.Probe.Targets;
 
@@ -10,6 +9,9 @@ namespace TrueLive.Probe.Targets;
 /// </summary>
 public sealed class StreamTarget : IProbeTarget
 {
+    // As much as may go unsent in a run that counts.
+    private const double MostOverdue = 0.005;
+
     // With HLS a player is three segments behind, and no delay beyond this is searched for.
     private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(12);
 
@@ -80,7 +82,7 @@ public sealed class StreamTarget : IProbeTarget
 
     /// <inheritdoc/>
     public IReadOnlyList<string> Faults =>
-        (_receiver?.Overdue ?? 0) - _overdueBefore is var overdue && overdue > RunQuality.MostUnsent * (_receiver?.Taken ?? 0)
+        (_receiver?.Overdue ?? 0) - _overdueBefore is var overdue && overdue > MostOverdue * (_receiver?.Taken ?? 0)
             ? [$"{overdue} pictures came back and were let go because this machine was too busy to take them (limit 0.5 %); free the " +
                 "machine and run again"]
             : [];
