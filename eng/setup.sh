@@ -61,8 +61,9 @@ install_packages() {
 runtime_packages=('libopenh264-7|libopenh264-8' 'libvpx7|libvpx8|libvpx9|libvpx11' 'libavcodec59|libavcodec60|libavcodec61|libavcodec-extra59|libavcodec-extra60|libavcodec-extra61' 'libturbojpeg0|libturbojpeg' ffmpeg bubblewrap util-linux)
 
 # Packages that all tests use (those of the second line make pictures with other encoders), and those that only browser tests use.
-# (python3 and its numpy run the models of the tests; the product needs them only for models in Python.)
-quick_test_packages=(python3 python3-numpy python3-pip python3-venv opencv-doc fonts-dejavu-core curl openssl postgresql redis-server procps aspell aspell-en systemd
+# (python3 and its numpy run the models of the tests, and mypy checks the types of the package for them; the product needs Python only for
+# models in Python.)
+quick_test_packages=(python3 python3-numpy python3-pip python3-venv mypy opencv-doc fonts-dejavu-core curl openssl postgresql redis-server procps aspell aspell-en systemd
   webp libimage-exiftool-perl libheif-examples 'libheif-plugin-libde265|libheif1' 'libheif-plugin-x265|libheif1')
 test_packages=(chromium)
 

@@ -39,10 +39,12 @@ internal static class WorkersBench
         Line($"- {Side}x{Side}, one stream, a worker in its sandbox; {steps} steps one after the other, then {steps} at {rate:0} a " +
             "second, after 100 that do not count.");
         Line("- Cost: a step as the session sees it, less the time that the model itself took by the worker's clock: conversion, both " +
-            "ways through shared memory, messages, waking up. Goal: at most 1 ms p50.");
+            "ways through shared memory, messages, waking up. Goal: at most 1 ms p50. The p05 is what a quiet moment of a busy machine " +
+            "leaves of it.");
+        Line($"- Of it the conversion of a picture to rgb8 and back: {Conversion():0.00} ms p50.");
         Line("");
-        Line("| model | paced | step p50 ms | of it the model | cost p50 ms | cost p95 | cost p99 | n |");
-        Line("|---|---|---|---|---|---|---|---|");
+        Line("| model | paced | step p50 ms | of it the model | cost p05 ms | cost p50 | cost p95 | cost p99 | n |");
+        Line("|---|---|---|---|---|---|---|---|---|");
         foreach (var (name, script) in Models)
         {
             var folder = Directory.CreateTempSubdirectory("truelive-bench").FullName;
@@ -73,10 +75,30 @@ internal static class WorkersBench
         {
             var cost = all.Select(s => s.Step - s.Model).ToList();
             Line(FormattableString.Invariant(
-                $"| {name} | {paced} | {P(all.Select(s => s.Step), 0.5):0.00} | {P(all.Select(s => s.Model), 0.5):0.00} | {P(cost, 0.5):0.00} | {P(cost, 0.95):0.00} | {P(cost, 0.99):0.00} | {all.Count} |"));
+                $"| {name} | {paced} | {P(all.Select(s => s.Step), 0.5):0.00} | {P(all.Select(s => s.Model), 0.5):0.00} | {P(cost, 0.05):0.00} ")
+                + FormattableString.Invariant(
+                $"| {P(cost, 0.5):0.00} | {P(cost, 0.95):0.00} | {P(cost, 0.99):0.00} | {all.Count} |"));
         }
 
         static double P(IEnumerable<double> values, double quantile) => Statistics.Quantile(values, quantile);
+    }
+
+    private static double Conversion()
+    {
+        using var frame = Pool.Rent(Side, Side);
+        frame.Y.Fill(120);
+        frame.U.Fill(110);
+        frame.V.Fill(140);
+        var pixels = new byte[3 * Side * Side];
+        var all = new List<double>();
+        for (var i = 0; i < 1000; i++)
+        {
+            var began = Time.GetTimestamp();
+            ColourConversion.ToRgb24(frame, pixels);
+            ColourConversion.FromRgb24(pixels, frame);
+            all.Add(Time.GetElapsedTime(began).TotalMilliseconds);
+        }
+        return Statistics.Quantile(all, 0.5);
     }
 
     private static async Task<List<(double Step, double Model)>> StepsAsync(WorkerStream session, int count, double rate)

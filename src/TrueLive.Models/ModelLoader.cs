@@ -1,5 +1,8 @@
+using Microsoft.ML.OnnxRuntime;
+using TrueLive.Core.Models;
 using TrueLive.Models.Catalogue;
 using TrueLive.Models.Diffusion;
+using TrueLive.Models.Graphs;
 using TrueLive.Models.Manifest;
 using TrueLive.Models.Onnx;
 using TrueLive.Workers;
@@ -20,6 +23,19 @@ public static class ModelLoader
         ModelManifest manifest, int threads, TimeProvider time, bool reload = false, Action<WorkerEnd>? ended = null) =>
         manifest.Command.Length > 0 ? CommandModel.Load(manifest, reload, time, ended)
         : manifest.Diffusion is null ? OnnxVideoModel.Load(manifest, threads, time) : DiffusionModel.Load(manifest, threads, time);
+
+    /// <summary>
+    /// Whether a folder was refused because the memory of the device is used up, so that it may load when others have gone.
+    /// </summary>
+    public static bool LacksMemory(ModelException refusal)
+    {
+        for (Exception? why = refusal; why is not null; why = why.InnerException)
+        {
+            if (why is ModelMemoryException || (why is OnnxRuntimeException && MemoryShortage.IsIn(why.Message)))
+                return true;
+        }
+        return false;
+    }
 
     /// <summary>Loads a model folder that was not pulled from a hub.</summary>
     /// <param name="folder">Folder with a manifest.json.</param>

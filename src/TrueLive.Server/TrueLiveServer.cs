@@ -101,7 +101,10 @@ public static partial class TrueLiveServer
     private static void AddParts(IServiceCollection services, ServerOptions options, ModelStore models, WebRtcPort port, TimeProvider time)
     {
         services.AddSingleton(_ => models).AddSingleton(_ => port);
-        services.AddSingleton(new Admission(Environment.ProcessorCount, options.TargetRate, options.MaxSessions));
+        services.AddSingleton(new Admission(Environment.ProcessorCount, options.TargetRate, options.MaxSessions)
+        {
+            RoomOn = models.RoomOn,
+        });
         services.AddSingleton(_ => new WorkPlaces(Environment.ProcessorCount)).AddSingleton<LargePictures>().AddSingleton<LiveDecoders>();
         services.AddSingleton<PictureStore>();
         services.AddSingleton(p => new SessionRegistry(models, p.GetRequiredService<Admission>(), options, time,

@@ -27,7 +27,7 @@ public sealed class WorkerModel : IVideoModel
     private readonly Thread _thread;
     private WorkerRun? _run;
 
-    // Of the run that has opened all streams: the others are opened once, by whoever adds them or when it begins.
+    // Set once the run has opened the streams that were there, so that each stream is opened once: by Began or by Open.
     private ReadyMessage? _ready;
     private string _stamps;
     private string _why = "It is starting.";
@@ -74,6 +74,9 @@ public sealed class WorkerModel : IVideoModel
     internal bool Reloads => _spec.Reload;
 
     internal bool GaveUp => _gaveUp;
+
+    /// <summary>Whether a stream that is added now is opened at once. False as soon as the worker has closed its socket.</summary>
+    internal bool IsReady => _ready is not null && _run is { Ready: not null };
 
     /// <summary>Starts a worker and waits until it is ready. With <see cref="WorkerSpec.Reload"/>, does not throw if it fails.</summary>
     /// <exception cref="WorkerException">The worker ended before it was ready, or cannot open a stream; the message says why.</exception>
@@ -134,8 +137,8 @@ public sealed class WorkerModel : IVideoModel
         lock (_gate)
         {
             _streams.Add(stream);
-            if (_run is { } run && _ready is { } ready)
-                run.Open(stream, ready);
+            if (IsReady)
+                _run!.Open(stream, _ready!);
             else
                 stream.Lose(_why);
         }

@@ -8,9 +8,9 @@ using Xunit.v3;
 namespace TrueLive.Tests.Shared;
 
 /// <summary>
-/// Cancels a test that waits without an end, so that it fails with its name and the line where it waited, before <c>./test</c> kills the
-/// whole run (15 minutes) and nobody knows why. Later than every limit of a wait, which has better words. Tests that run in <c>full</c>
-/// only may take as long as they like.
+/// Cancels a test that waits for ever, so that it fails with its name and the line where it waited, before <c>./test</c> kills the whole
+/// run (after 15 minutes without <c>TRUELIVE_TEST_HANG</c>) and nobody knows why. Only waits with the test's token end; the name stands in
+/// the log either way. Set-up and clean-up are not covered. Tests that run in <c>full</c> only may take as long as they like.
 /// </summary>
 [AttributeUsage(AttributeTargets.Assembly)]
 internal sealed class TestLimitAttribute : BeforeAfterTestAttribute
@@ -23,7 +23,8 @@ internal sealed class TestLimitAttribute : BeforeAfterTestAttribute
         if (test.Traits.TryGetValue("Run", out var runs) && runs.Contains("full"))
             return;
         var context = TestContext.Current;
-        s_running[test.UniqueID] = TimeProvider.System.CreateTimer(_ => Cancel(context), null, s_limit, Timeout.InfiniteTimeSpan);
+        s_running[test.UniqueID] = TimeProvider.System.CreateTimer(_ => Cancel(context, test.TestDisplayName), null, s_limit,
+            Timeout.InfiniteTimeSpan);
     }
 
     public override void After(MethodInfo methodUnderTest, IXunitTest test)
@@ -32,8 +33,9 @@ internal sealed class TestLimitAttribute : BeforeAfterTestAttribute
             timer.Dispose();
     }
 
-    private static void Cancel(ITestContext context)
+    private static void Cancel(ITestContext context, string test)
     {
+        Console.Error.WriteLine($"{test} has run for {s_limit.TotalMinutes} minutes and is cancelled.");
         try
         {
             context.TestOutputHelper?.WriteLine($"Cancelled after {s_limit.TotalMinutes} minutes. The stack says where it waited.");

@@ -57,18 +57,25 @@ public sealed class ProbeTurnsTests : IAsyncLifetime
     public async Task A_run_whose_files_cannot_be_deleted_at_once_ends_all_the_same()
     {
         var run = await BeginAsync(Ours);
-        using var over = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        // As a program does that the probe had started and that outlives it.
-        var writing = Task.Run(() =>
-        {
-            for (var i = 0; !over.IsCancellationRequested; i++)
-                Directory.CreateDirectory(Path.Combine(_data, "probes", run, $"{i % 1000}"));
-        }, Cancel);
-        await StopAsync(Ours, run);
-        await over.CancelAsync();
-        await writing;
+        var folder = Path.Combine(_data, "probes", run);
+        var child = Directory.CreateDirectory(Path.Combine(folder, "left")).FullName;
+        // A name that is no UTF-8 cannot be deleted from .NET, whoever the server runs as.
+        await ShellAsync("touch", child);
+        var ended = await StopAsync(Ours, run);
+        Assert.Equal(("cancelled", true), ((string?)ended["state"], Directory.Exists(child)));
+        Assert.Contains("could not be deleted yet", (string?)ended["error"], StringComparison.Ordinal);
+        await ShellAsync("rm", child);
         // The next one finds the place free, and clears up.
-        await StopAsync(Ours, await BeginAsync(Ours));
+        var next = await BeginAsync(Ours);
+        Assert.False(Directory.Exists(folder));
+        await StopAsync(Ours, next);
+
+        static async Task ShellAsync(string command, string folder)
+        {
+            using var shell = Process.Start("sh", ["-c", $"{command} \"$0/$(printf '\\377')\"", folder]);
+            await shell.WaitForExitAsync(Cancel);
+            Assert.Equal(0, shell.ExitCode);
+        }
     }
 
     [Fact]
@@ -113,12 +120,18 @@ public sealed class ProbeTurnsTests : IAsyncLifetime
         return (await JsonAsync(answer))["detail"];
     }
 
-    private async Task StopAsync(string key, string id)
+    private async Task<JsonNode> StopAsync(string key, string id)
     {
         Assert.Equal(HttpStatusCode.OK, (await AskAsync(key, HttpMethod.Delete, $"/v1/probes/{id}")).StatusCode);
         using var often = new PeriodicTimer(TimeSpan.FromMilliseconds(20), TimeProvider.System);
-        while ((string?)(await JsonAsync(await AskAsync(key, HttpMethod.Get, $"/v1/probes/{id}")))["state"] == "running")
+        var began = TimeProvider.System.GetTimestamp();
+        while (true)
+        {
+            if (await JsonAsync(await AskAsync(key, HttpMethod.Get, $"/v1/probes/{id}")) is var now && (string?)now["state"] != "running")
+                return now;
+            Assert.True(TimeProvider.System.GetElapsedTime(began) < TimeSpan.FromMinutes(5), "The run goes on though it was cancelled.");
             await often.WaitForNextTickAsync(Cancel);
+        }
     }
 
     private async Task<HttpResponseMessage> AskAsync(string key, HttpMethod method, string path, object? body = null)

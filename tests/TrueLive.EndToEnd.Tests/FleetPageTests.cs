@@ -17,7 +17,7 @@ public sealed class FleetPageTests(Browser browser)
         try
         {
             var key = ApiKeyFile.Create(JoinKeyFile.PathIn(folder), "gpu-1", KeyScopes.None, TimeProvider.System.GetUtcNow(), null);
-            // On a busy machine a worker may be silent for longer than one that is lost.
+            // On a busy machine a worker may stay silent for longer than the default after which it counts as lost.
             await using var control = await ServerProcess.StartControlAsync("--data-folder", folder, "--worker-silence-ms", "60000");
             await using var worker = await ServerProcess.StartAsync(
                 "--join", control.Address, "--join-key", key, "--data-folder", Path.Combine(folder, "worker"), "--model", "passthrough",

@@ -38,15 +38,81 @@ public sealed class PackageTests : IDisposable
     }
 
     [Fact]
-    public void Every_example_is_a_program_that_Python_can_read()
+    public async Task It_and_its_examples_are_written_in_the_Python_of_3_9() =>
+        await RunAsync("/usr/bin/python3", "-c", """
+            import ast, pathlib, sys
+            files = [file for file in pathlib.Path(sys.argv[1]).rglob('*.py') if 'build/' not in str(file)]
+            assert len(files) >= 9, files
+            for file in files:
+                ast.parse(file.read_text(), str(file), feature_version=(3, 9))
+            """, Path.Combine(TestWorker.Root, "worker"));
+
+    [Fact]
+    public async Task Its_types_and_those_of_a_model_made_with_it_hold_under_strict_checks()
     {
-        foreach (var file in Directory.EnumerateFiles(Path.Combine(TestWorker.Root, "worker", "examples"), "*.py",
-            SearchOption.AllDirectories))
+        var said = await RunAsync("env", "-C", Path.Combine(TestWorker.Root, "worker"), "/usr/bin/mypy", "--strict",
+            "--python-version", "3.9", "--cache-dir=/dev/null",
+            "truelive_worker", "build_backend", "examples/echo/echo.py", "examples/invert_numpy/invert.py");
+        Assert.StartsWith("Success", said, StringComparison.Ordinal);
+    }
+
+    /// <summary>
+    /// The system's Python, and each further one that <c>TRUELIVE_TEST_PYTHONS</c> names with its path, separated by colons.
+    /// </summary>
+    [Fact]
+    public void It_serves_a_model_with_memory_in_each_Python()
+    {
+        var further = Environment.GetEnvironmentVariable("TRUELIVE_TEST_PYTHONS") ?? "";
+        foreach (var python in further.Split(':', StringSplitOptions.RemoveEmptyEntries).Prepend("python3"))
         {
-            using var process = Start("/usr/bin/python3", "-c",
-                "import ast, sys; ast.parse(open(sys.argv[1]).read(), feature_version=(3, 9))", file);
-            process.WaitForExit();
-            Assert.True(process.ExitCode == 0, file);
+            using var worker = new TestWorker("""
+                import struct
+                from truelive_worker import Frame, Model, Picture, Prompt, Session, serve
+
+
+                class Counting(Model):
+                    format = "i420"
+                    memory = True
+
+                    def open(self, width: int, height: int) -> Session:
+                        return Count(self, width, height)
+
+
+                class Count(Session):
+                    count = 0
+
+                    def step(self, frame: Frame, prompt: Prompt) -> Picture:
+                        if prompt.text == "fail":
+                            raise ValueError("as asked")
+                        self.count += 1
+                        return Picture(bytes([self.count]) * len(frame.data), frame.index)
+
+                    def reset(self) -> None:
+                        self.count = 0
+
+                    def capture(self) -> bytes:
+                        return struct.pack("<I", self.count)
+
+                    def restore(self, state: bytes) -> None:
+                        (self.count,) = struct.unpack("<I", state)
+
+
+                serve(Counting)
+                """, command: [python, "model.py"]);
+            using var session = worker.Model.CreateSession(64, 48);
+            int[] counted = [Count(1), Count(2)];
+            var state = session.Capture();
+            var wrong = Assert.Throws<ModelAwayException>(() => worker.Step(session, 3, "fail", 1));
+            Assert.Contains("ValueError: as asked", wrong.Message, StringComparison.Ordinal);
+            Assert.Equal([1, 2, 1], [.. counted, Count(4)]);
+            session.Restore(state);
+            Assert.Equal(3, Count(5));
+
+            int Count(int n)
+            {
+                using var picture = Assert.Single(worker.Step(session, n)).Frame;
+                return picture.Y[0];
+            }
         }
     }
 

@@ -4,7 +4,6 @@ using Microsoft.Extensions.Time.Testing;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Workers.Jail;
-using ThreadState = System.Threading.ThreadState;
 
 namespace TrueLive.Workers.Tests;
 
@@ -39,19 +38,45 @@ public sealed class WorkerTests
         using var worker = new TestWorker(TestWorker.Script(Echo), clock);
         using var session = worker.Model.CreateSession(64, 48);
         var opened = new ConcurrentBag<IModelSession>();
+        var first = worker.Model.ProcessId!.Value;
         // At each moment of the next start at which its thread looks at the clock.
-        clock.Open = () => opened.Add(worker.Model.CreateSession(64, 48));
-        Process.GetProcessById(worker.Model.ProcessId!.Value).Kill();
+        clock.Open = () =>
+        {
+            opened.Add(worker.Model.CreateSession(64, 48));
+            // The answer would make the thread look at the clock again, and so on.
+            if (worker.Model.IsReady && worker.Model.ProcessId != first)
+                clock.Open = null;
+        };
+        Process.GetProcessById(first).Kill();
         await worker.UntilBackAsync(session);
         clock.Open = null;
-        await TestWorker.UntilAsync(() => opened.Count == clock.Opened);
+        await Task.WhenAll(clock.Opened).WaitAsync(TestWorker.Patience, TestContext.Current.CancellationToken);
         foreach (var another in opened)
         {
             await worker.UntilBackAsync(another);
             another.Dispose();
         }
-        Assert.InRange(clock.Opened, 3, 1000);
+        Assert.True(opened.Count >= 3, $"{opened.Count} streams were opened.");
         Assert.Contains("killed", Assert.Single(worker.Ends).Why, StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
+    public async Task A_stream_that_is_opened_after_the_worker_is_gone_does_not_wait_until_that_is_cleared_up()
+    {
+        var clock = new InterruptedClock();
+        using var worker = new TestWorker(TestWorker.Script(Echo), clock);
+        using var session = worker.Model.CreateSession(64, 48);
+        var opened = new TaskCompletionSource<Task<IModelSession>?>(TaskCreationOptions.RunContinuationsAsynchronously);
+        clock.Buried = () =>
+        {
+            var opening = Task.Run(() => worker.Model.CreateSession(64, 48));
+            opened.SetResult(((IAsyncResult)opening).AsyncWaitHandle.WaitOne(TestWorker.Patience) ? opening : null);
+        };
+        Process.GetProcessById(worker.Model.ProcessId!.Value).Kill();
+        var through = await opened.Task.WaitAsync(TestContext.Current.CancellationToken);
+        Assert.NotNull(through);
+        using var another = await through;
+        await worker.UntilBackAsync(another);
     }
 
     [Fact]
@@ -400,27 +425,41 @@ public sealed class WorkerTests
         .. Enumerable.Range(0, frame.ChromaHeight).SelectMany(y => frame.V.Slice(y * frame.StrideC, frame.ChromaWidth).ToArray()),
     ];
 
-    /// <summary>Lets somebody open a stream whenever the thread of a worker looks at the clock.</summary>
+    /// <summary>Lets somebody open a stream at moments that only the worker's thread knows.</summary>
     private sealed class InterruptedClock : TimeProvider
     {
-        private int _opened;
+        /// <summary>Called once, when the worker is gone and its thread has not said so yet.</summary>
+        public Action? Buried;
 
+        /// <summary>Called beside that thread whenever it looks at the clock.</summary>
         public Action? Open { get; set; }
 
-        public int Opened => Volatile.Read(ref _opened);
+        public ConcurrentBag<Task> Opened { get; } = [];
+
+        private static bool IsWorker => Thread.CurrentThread.Name == "worker test";
 
         public override long GetTimestamp()
         {
-            if (Open is { } open && Thread.CurrentThread.Name == "worker test")
-            {
-                Interlocked.Increment(ref _opened);
-                var opener = new Thread(() => open()) { IsBackground = true };
-                opener.Start();
-                // It is through, or waits for what this thread has.
-                SpinWait.SpinUntil(() => !opener.IsAlive || opener.ThreadState.HasFlag(ThreadState.WaitSleepJoin),
-                    TestWorker.Patience);
-            }
+            if (Open is { } open && IsWorker)
+                Opened.Add(SideThread.Start(open));
             return base.GetTimestamp();
+        }
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+            new Timer(this, base.CreateTimer(callback, state, dueTime, period));
+
+        private sealed class Timer(InterruptedClock clock, ITimer timer) : ITimer
+        {
+            public bool Change(TimeSpan dueTime, TimeSpan period) => timer.Change(dueTime, period);
+
+            public ValueTask DisposeAsync() => timer.DisposeAsync();
+
+            public void Dispose()
+            {
+                timer.Dispose();
+                if (IsWorker)
+                    Interlocked.Exchange(ref clock.Buried, null)?.Invoke();
+            }
         }
     }
 }

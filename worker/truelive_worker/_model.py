@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, List, Mapping, NamedTuple, Optional, Tupl
 
 if TYPE_CHECKING:
     import numpy
+    from numpy.typing import NDArray
 
 
 Value = Union[float, str, bool]
@@ -69,7 +70,7 @@ class Frame:
         self._format = format
 
     @property
-    def rgb(self) -> "numpy.ndarray[Any, Any]":
+    def rgb(self) -> "NDArray[numpy.uint8]":
         """The picture as ``uint8[height, width, 3]``, not to be written to (needs numpy; format ``rgb8``)."""
         import numpy
 
@@ -78,7 +79,7 @@ class Frame:
         return numpy.frombuffer(self.data, numpy.uint8).reshape(self.height, self.width, 3)
 
     @property
-    def planes(self) -> Tuple["numpy.ndarray[Any, Any]", "numpy.ndarray[Any, Any]", "numpy.ndarray[Any, Any]"]:
+    def planes(self) -> Tuple["NDArray[numpy.uint8]", "NDArray[numpy.uint8]", "NDArray[numpy.uint8]"]:
         """Luma and the two chroma planes of half its size, not to be written to (needs numpy; format ``i420``)."""
         import numpy
 

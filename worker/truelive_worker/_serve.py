@@ -60,7 +60,8 @@ class _Worker:
             if kind == STEP:
                 self._step(body)
             elif kind == STATE:
-                self._restore(int.from_bytes(body[:4], "little"), bytes(body[4:]))
+                number, state = int.from_bytes(body[:4], "little"), bytes(body[4:])
+                self._guard("session", number, 0, lambda: self._restore(number, state))
             else:
                 self._control(body, files)
 
@@ -100,7 +101,7 @@ class _Worker:
             if stream is not None:
                 stream.prompt = Prompt(told.get("text") or "", float(told.get("strength", 1.0)), int(told["revision"]), _values(told))
         elif type == "reset":
-            self._guard("session", number, 0, lambda: self._done(number, self._streams[number].session.reset()))
+            self._guard("session", number, 0, lambda: self._reset(number))
         elif type == "capture":
             self._guard("step", number, 0, lambda: self._capture(number))
         elif type == "close":
@@ -146,10 +147,9 @@ class _Worker:
         self._link.tell("opened", session=number)
 
     def _step(self, step: Step) -> None:
-        stream = self._streams.get(step.session)
-        if stream is not None:
+        if step.session in self._streams:
             remembers = self._model.memory or self._model.takes > 1 or self._model.lag > 0
-            self._guard("session" if remembers else "step", step.session, step.step, lambda: self._make(stream, step))
+            self._guard("session" if remembers else "step", step.session, step.step, lambda: self._make(self._streams[step.session], step))
 
     def _make(self, stream: _Stream, step: Step) -> None:
         began = time.perf_counter_ns()
@@ -186,15 +186,17 @@ class _Worker:
             pictures.append(one)
         return pictures
 
+    def _reset(self, number: int) -> None:
+        self._streams[number].session.reset()
+        self._link.tell("done", session=number)
+
     def _restore(self, number: int, state: bytes) -> None:
-        self._guard("session", number, 0, lambda: self._done(number, self._streams[number].session.restore(state)))
+        self._streams[number].session.restore(state)
+        self._link.tell("done", session=number)
 
     def _capture(self, number: int) -> None:
         state = self._streams[number].session.capture()
         self._link.send(STATE, number.to_bytes(4, "little") + bytes(state))
-
-    def _done(self, number: int, _: Any) -> None:
-        self._link.tell("done", session=number)
 
     def _guard(self, scope: str, session: int, step: int, work: Callable[[], None]) -> None:
         try:

@@ -14,11 +14,11 @@ public readonly record struct TensorScale(float ScaleR, float ScaleG, float Scal
 }
 
 /// <summary>
-/// Between I420 frames and planar float RGB, in one pass each way, for BT.601 and BT.709, limited and full range (ITU-R BT.601-7 2.5,
-/// BT.709-6 item 3). To RGB, each chroma sample is repeated; from RGB, chroma is averaged over 2x2 pixels. In both directions colours are
-/// clamped to 0..1, and NaN becomes black.
+/// Between I420 frames and RGB, as planes of floats or as pixels of three bytes, in one pass each way, for BT.601 and BT.709, limited and
+/// full range (ITU-R BT.601-7 2.5, BT.709-6 item 3). To RGB, each chroma sample is repeated; from RGB, chroma is averaged over 2x2 pixels.
+/// In both directions colours are clamped to 0..1, and NaN becomes black.
 /// </summary>
-public static class ColourConversion
+public static partial class ColourConversion
 {
     /// <summary>Fills three planes of <c>frame.Width * frame.Height</c> floats, rows without padding.</summary>
     /// <exception cref="ArgumentException">A plane is too short.</exception>
@@ -158,7 +158,7 @@ public static class ColourConversion
     private static Vector256<float> Widen(ulong eight)
     {
         var words = Vector128.WidenLower(Vector128.CreateScalarUnsafe(eight).AsByte());
-        return Vector256.ConvertToSingle(Vector256.Create(Vector128.WidenLower(words), Vector128.WidenUpper(words)).AsInt32());
+        return Vector256.ConvertToSingle(Vector256.WidenLower(words.ToVector256Unsafe()).AsInt32());
     }
 
     // Four chroma samples, each repeated for two pixels.
@@ -210,6 +210,9 @@ public static class ColourConversion
             return new(luma, colour.FullRange ? 0 : -16 * luma, 2 * (1 - kr) * chroma, -2 * (1 - kb) * kb / kg * chroma,
                 -2 * (1 - kr) * kr / kg * chroma, 2 * (1 - kb) * chroma);
         }
+
+        /// <summary>For colours in 0..255, to be rounded by truncation.</summary>
+        public Decode Times255() => new(Luma * 255, LumaBias * 255 + 0.5f, RedCr * 255, GreenCb * 255, GreenCr * 255, BlueCb * 255);
     }
 
     // Chroma factors include the quarter of the 2x2 mean. The red weight of Cr equals the blue weight of Cb.
@@ -226,6 +229,10 @@ public static class ColourConversion
             return new(kr * luma, kg * luma, kb * luma, (colour.FullRange ? 0 : 16) + 0.5f, -kr * cb, -kg * cb, (1 - kb) * cb,
                 -kg * cr, -kb * cr);
         }
+
+        /// <summary>For colours in 0..255.</summary>
+        public Encode Over255() => new(RedY / 255, GreenY / 255, BlueY / 255, OffsetY, RedCb / 255, GreenCb / 255, BlueCb / 255,
+            GreenCr / 255, BlueCr / 255);
     }
 
     private static (float Red, float Blue) Weights(ColourMatrix matrix) =>

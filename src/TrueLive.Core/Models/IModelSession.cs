@@ -70,6 +70,12 @@ public sealed record ModelState(string ModelId, string ModelVersion, int Width, 
 public class ModelStepException(string message, Exception? inner = null) : Exception(message, inner);
 
 /// <summary>
+/// The memory of the device that the model runs on is used up: at the next frame there would not be more. The session ends, which frees
+/// what it held; others go on.
+/// </summary>
+public sealed class ModelMemoryException(string message, Exception? inner = null) : ModelStepException(message, inner);
+
+/// <summary>
 /// The model runs in another process and could not be reached, or gave no valid answer. Unless <see cref="ForGood"/>, its session recovers
 /// by itself, without its memory; until then its input may be shown, labelled as such.
 /// </summary>

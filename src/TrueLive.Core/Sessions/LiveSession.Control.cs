@@ -134,14 +134,21 @@ public sealed partial class LiveSession
     /// <summary>Ends the session for good; a running connection stops. The first reason is kept.</summary>
     public void End(EndCause cause, string? because = null)
     {
-        lock (_control)
+        try
         {
-            if (_state == SessionState.Ended)
-                return;
-            _end = new SessionEnd(cause) { Because = because };
-            Move(SessionState.Ended, _end);
+            lock (_control)
+            {
+                if (_state == SessionState.Ended)
+                    return;
+                _end = new SessionEnd(cause) { Because = because };
+                Move(SessionState.Ended, _end);
+            }
         }
-        _ended.Cancel();
+        finally
+        {
+            // Also where a handler throws: a connection must not outlive its session.
+            _ended.Cancel();
+        }
     }
 
     /// <summary>

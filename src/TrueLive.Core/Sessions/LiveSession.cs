@@ -201,7 +201,7 @@ public sealed partial class LiveSession : IDisposable
                     }
                     (made[0], count) = (passed, 1);
                 }
-                catch (ModelStepException) when (++failures < _options.StepFailureLimit)
+                catch (ModelStepException failed) when (failed is not ModelMemoryException && ++failures < _options.StepFailureLimit)
                 {
                     _counters.Dropped(DropReason.StepFailed);
                     continue;
@@ -229,6 +229,10 @@ public sealed partial class LiveSession : IDisposable
         catch (IOException error) when (blame == EndCause.SendServer)
         {
             return new SessionEnd(EndCause.SendClient, error);
+        }
+        catch (ModelMemoryException lacking)
+        {
+            return new SessionEnd(EndCause.StepServer, lacking) { Because = lacking.Message };
         }
         catch (Exception error)
         {

@@ -1,3 +1,5 @@
+using TrueLive.Core.Models;
+
 namespace TrueLive.Core.Sessions;
 
 /// <summary>Why a connection ended: the stage of the live path and the side that caused it.</summary>
@@ -49,6 +51,7 @@ public sealed record SessionEnd(EndCause Cause, Exception? Error = null)
     {
         EndCause.ReceiveClient => "The client's video stopped.",
         EndCause.ReceiveServer => "Receiving video failed on the server.",
+        EndCause.StepServer when Error is ModelMemoryException => "There is no memory left for the model.",
         EndCause.StepServer => "The model failed on many frames in a row.",
         EndCause.SendClient => "The link to the client is gone.",
         EndCause.SendServer => "Encoding or sending failed on the server.",

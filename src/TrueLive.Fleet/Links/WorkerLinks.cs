@@ -44,11 +44,14 @@ internal sealed partial class WorkerLinks(IGrainFactory grains, JoinKeys keys, F
 
     public async Task<Placed> PlaceAsync(string worker, Place place)
     {
+        var began = time.GetTimestamp();
         // The directory names a worker to others before its answer has come back here.
         if (_arriving.TryGetValue(worker, out var arrival))
-            await arrival.ConfigureAwait(false);
-        return _links.TryGetValue(worker, out var link)
-            ? await link.AskAsync(place, ControlCluster.LongAnswerTime, time).ConfigureAwait(false)
+            await arrival.WaitAsync(ControlCluster.LongAnswerTime, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        // One limit for both, since the caller waits no longer.
+        var rest = ControlCluster.LongAnswerTime - time.GetElapsedTime(began);
+        return rest > TimeSpan.Zero && _links.TryGetValue(worker, out var link)
+            ? await link.AskAsync(place, rest, time).ConfigureAwait(false)
             : WorkerLink.Silent;
     }
 

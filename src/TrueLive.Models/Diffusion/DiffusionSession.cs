@@ -28,9 +28,9 @@ internal sealed partial class DiffusionSession : FolderModelSession
     private readonly PictureTensor _result;
     private readonly TensorBuffer _encoded;
     private readonly TensorBuffer _latent;
-    private readonly OrtIoBinding _encode;
+    private readonly BoundCall _encode;
     private readonly UNetCall _unet;
-    private readonly OrtIoBinding _decode;
+    private readonly BoundCall _decode;
     private readonly StyleTransition _words;
     private readonly float[] _numbers;
     private readonly float[] _noise;
@@ -53,14 +53,23 @@ internal sealed partial class DiffusionSession : FolderModelSession
         var g = model.Graphs;
         _words = new StyleTransition(model.NoText, reading => reading.Style);
         var picture = Own(g.Encoder, "sample", [1, 3, height, width]);
-        (_encode, _encoded) = (Bind(g.Encoder, ("sample", picture)), OutputOf(g.Encoder, g.EncoderOutput, picture));
+        _encode = Bind(g.Encoder, ("sample", picture));
+        try
+        {
+            _encoded = OutputOf(g.Encoder, g.EncoderOutput, picture);
+        }
+        catch (OnnxRuntimeException e)
+        {
+            Dispose();
+            throw Failed(e);
+        }
         var planes = (Channels: (long)g.Channels, Height: height / 8L, Width: width / 8L);
         long[] latent = [1, planes.Channels, planes.Height, planes.Width];
         var length = (int)(planes.Channels * planes.Height * planes.Width);
         if (_encoded.Count != (g.EncoderOutput == "latent_sample" ? length : 2 * length))
             throw new NotSupportedException($"the encoder makes {_encoded.Count} numbers of a picture of {width}x{height}; an eighth of " +
                 $"each side and {g.Channels} planes are expected");
-        _encode.BindOutput(g.EncoderOutput, _encoded.Value);
+        _encode.Output(g.EncoderOutput, _encoded);
         var spec = model.Manifest.Diffusion!;
         _noise = new float[spec.Steps.Length * length];
         GaussianNoise.Fill(_noise, _seed = spec.Seed);
@@ -70,7 +79,7 @@ internal sealed partial class DiffusionSession : FolderModelSession
         _latent = Own(g.Decoder, "latent_sample", latent);
         var made = Keep(new TensorBuffer(g.Decoder.OutputMetadata["sample"].ElementDataType, [1, 3, height, width]));
         _decode = Bind(g.Decoder, ("latent_sample", _latent));
-        _decode.BindOutput("sample", made.Value);
+        _decode.Output("sample", made);
         Result = made;
         _picture = new PictureTensor(Spec(picture, spec.Picture), picture, width, height, 3);
         _result = new PictureTensor(Spec(made, spec.Picture), made, width, height, 3);
@@ -184,7 +193,7 @@ internal sealed partial class DiffusionSession : FolderModelSession
     private Span<float> Encode(VideoFrame picture)
     {
         _picture.Load(picture);
-        _model.Graphs.Encoder.RunWithBinding(_run, _encode);
+        _encode.Run(_run);
         _encoded.Read(_numbers.AsSpan(0, _encoded.Count));
         var latent = _numbers.AsSpan(0, _latent.Count);
         TensorPrimitives.Multiply(latent, _model.Graphs.Scale, latent);
@@ -196,7 +205,7 @@ internal sealed partial class DiffusionSession : FolderModelSession
         Require(TensorPrimitives.IsFiniteAll<float>(latent), "UNet");
         TensorPrimitives.Divide(latent, _model.Graphs.Scale, latent);
         _latent.Write(latent);
-        _model.Graphs.Decoder.RunWithBinding(_run, _decode);
+        _decode.Run(_run);
         // The autoencoder of SDXL overflows in half precision where its UNet does not.
         Require(Result.IsFinite(), "VAE decoder");
 
@@ -210,8 +219,10 @@ internal sealed partial class DiffusionSession : FolderModelSession
 
     private ModelStepException Failed(OnnxRuntimeException e)
     {
-        var why = _run.Terminate ? $"a step took more than {MaxStep.TotalSeconds:0} s" : GraphRuntime.Words(e);
-        return new ModelStepException($"{_model.Info.Id} failed at {Width}x{Height}: {why}", e);
+        var what = $"{_model.Info.Id} failed at {Width}x{Height}";
+        return _run.Terminate
+            ? new ModelStepException($"{what}: a step took more than {MaxStep.TotalSeconds:0} s", e)
+            : GraphRuntime.Failed(what, e);
     }
 
     private void Predict(int row, ReadOnlySpan<float> noisy, bool prompted, Span<float> prediction)
@@ -247,12 +258,12 @@ internal sealed partial class DiffusionSession : FolderModelSession
         return one;
     }
 
-    private OrtIoBinding Bind(InferenceSession graph, params (string Name, TensorBuffer Tensor)[] inputs)
+    private BoundCall Bind(InferenceSession graph, params (string Name, TensorBuffer Tensor)[] inputs)
     {
-        var binding = Keep(graph.CreateIoBinding());
+        var call = Keep(new BoundCall(graph));
         foreach (var (name, tensor) in inputs)
-            binding.BindInput(name, tensor.Value);
-        return binding;
+            call.Input(name, tensor);
+        return call;
     }
 
     // No graph declares how much smaller a latent is than the picture: one run shows it.

@@ -11,7 +11,7 @@ internal sealed class UNetCall : IDisposable
     public const int GuidanceNumbers = 256;
 
     private readonly DiffusionGraphs _graphs;
-    private readonly OrtIoBinding _binding;
+    private readonly BoundCall _call;
     private readonly List<IDisposable> _owned = [];
     private readonly int _batch;
     private readonly TensorBuffer _noisy;
@@ -29,7 +29,7 @@ internal sealed class UNetCall : IDisposable
     public UNetCall(DiffusionGraphs graphs, int batch, int height, int width)
     {
         (_graphs, _batch) = (graphs, batch);
-        _binding = Keep(graphs.UNet.CreateIoBinding());
+        _call = Keep(new BoundCall(graphs.UNet));
         long[] latents = [batch, graphs.Channels, height / 8, width / 8];
         _noisy = Input("sample", latents);
         _time = Input("timestep", [.. graphs.UNet.InputMetadata["timestep"].Dimensions.Select(_ => (long)batch)]);
@@ -44,7 +44,7 @@ internal sealed class UNetCall : IDisposable
         if (graphs.UNet.InputMetadata.ContainsKey("timestep_cond"))
             _guidance = Input("timestep_cond", [batch, GuidanceNumbers]);
         _predicted = Keep(new TensorBuffer(graphs.UNet.OutputMetadata["out_sample"].ElementDataType, latents));
-        _binding.BindOutput("out_sample", _predicted.Value);
+        _call.Output("out_sample", _predicted);
         _split = new float[graphs.Pooled > 0 ? Math.Max(_told.Count, _pooled!.Count) : 0];
     }
 
@@ -71,7 +71,7 @@ internal sealed class UNetCall : IDisposable
             _told.Write(Parts(words, 0, tokens));
             _pooled.Write(Parts(words, tokens, _graphs.Pooled));
         }
-        _graphs.UNet.RunWithBinding(run, _binding);
+        _call.Run(run);
         _predicted.Read(predicted);
     }
 
@@ -92,7 +92,7 @@ internal sealed class UNetCall : IDisposable
     private TensorBuffer Input(string name, long[] shape)
     {
         var tensor = Keep(new TensorBuffer(_graphs.UNet.InputMetadata[name].ElementDataType, shape));
-        _binding.BindInput(name, tensor.Value);
+        _call.Input(name, tensor);
         return tensor;
     }
 

@@ -11,24 +11,24 @@ internal sealed class RuntimeStep : IFusedStep
     private readonly int _height;
     private readonly TensorBuffer _style;
     private readonly TensorBuffer _tiles;
-    private readonly (InferenceSession Runtime, OrtIoBinding[] Sides) _multiThreaded;
-    private readonly (InferenceSession Runtime, OrtIoBinding[] Sides)? _singleThreaded;
+    private readonly BoundCall[] _multiThreaded;
+    private readonly BoundCall[]? _singleThreaded;
 
     public RuntimeStep(FusedModel fused, InferenceSession session, InferenceSession? singleThreaded, TensorBuffer[] stems,
         TensorBuffer style, TensorBuffer tiles, TensorBuffer halfOutput, int width, int height)
     {
         (_fused, _width, _height, _style, _tiles) = (fused, width, height, style, tiles);
-        _multiThreaded = (session, Sides(session));
-        _singleThreaded = singleThreaded is null ? null : (singleThreaded, Sides(singleThreaded));
+        _multiThreaded = Sides(session);
+        _singleThreaded = singleThreaded is null ? null : Sides(singleThreaded);
 
-        OrtIoBinding[] Sides(InferenceSession on) => [.. stems.Select(stem =>
+        BoundCall[] Sides(InferenceSession on) => [.. stems.Select(stem =>
         {
-            var binding = on.CreateIoBinding();
-            binding.BindInput(fused.Spec.Stem, stem.Value);
-            binding.BindInput(fused.Spec.Tiles, tiles.Value);
-            binding.BindInput(fused.Style, style.Value);
-            binding.BindOutput(fused.Spec.Paint, halfOutput.Value);
-            return binding;
+            var call = new BoundCall(on);
+            call.Input(fused.Spec.Stem, stem);
+            call.Input(fused.Spec.Tiles, tiles);
+            call.Input(fused.Style, style);
+            call.Output(fused.Spec.Paint, halfOutput);
+            return call;
         })];
     }
 
@@ -46,15 +46,12 @@ internal sealed class RuntimeStep : IFusedStep
         }
     }
 
-    public void Run(int side, bool singleThreaded, RunOptions run)
-    {
-        var (runtime, sides) = (singleThreaded ? _singleThreaded : null) ?? _multiThreaded;
-        runtime.RunWithBinding(run, sides[side]);
-    }
+    public void Run(int side, bool singleThreaded, RunOptions run) =>
+        ((singleThreaded ? _singleThreaded : null) ?? _multiThreaded)[side].Run(run);
 
     public void Dispose()
     {
-        foreach (var binding in _multiThreaded.Sides.Concat(_singleThreaded?.Sides ?? []))
-            binding.Dispose();
+        foreach (var call in _multiThreaded.Concat(_singleThreaded ?? []))
+            call.Dispose();
     }
 }

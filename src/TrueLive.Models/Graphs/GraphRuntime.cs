@@ -1,4 +1,5 @@
 using Microsoft.ML.OnnxRuntime;
+using TrueLive.Core.Models;
 using TrueLive.Models.Devices;
 using TrueLive.Models.Manifest;
 
@@ -70,15 +71,14 @@ internal static class GraphRuntime
         }
     }
 
-    /// <summary>What the runtime says of a call that failed, with advice where memory is short.</summary>
-    public static string Words(OnnxRuntimeException e)
+    /// <summary>A step whose call of the runtime failed.</summary>
+    /// <param name="what">What failed, for the message.</param>
+    /// <param name="e">As the runtime tells it.</param>
+    public static ModelStepException Failed(string what, OnnxRuntimeException e)
     {
         var why = e.Message.ReplaceLineEndings(" ");
-        return !NoMemory.Any(words => why.Contains(words, StringComparison.OrdinalIgnoreCase)) ? why
-            : $"the memory of {GraphDevice.Current} is used up. Choose a smaller size or model, or end other sessions. ONNX Runtime " +
-                $"says: {why}";
+        return MemoryShortage.IsIn(why)
+            ? new ModelMemoryException($"{what}: {MemoryShortage.Words(why, GraphDevice.Current)}.", e)
+            : new ModelStepException($"{what}: {why}", e);
     }
-
-    // As the arenas of the runtime, CUDA, cuBLAS and cuDNN put it.
-    private static readonly string[] NoMemory = ["out of memory", "Failed to allocate memory", "Available memory of", "ALLOC_FAILED"];
 }

@@ -36,7 +36,7 @@ internal static class PersonNetwork
         private readonly TensorBuffer _picture;
         private readonly TensorBuffer _person;
         private readonly RunOptions _options = new();
-        private readonly OrtIoBinding _binding = Shared.Value.CreateIoBinding();
+        private readonly BoundCall _call = new(Shared.Value);
 
         /// <param name="width">Width that <see cref="SizeFor"/> gave.</param>
         /// <param name="height">Height that it gave.</param>
@@ -44,8 +44,8 @@ internal static class PersonNetwork
         {
             _picture = new(TensorElementType.Float, [1, 3, height, width]);
             _person = new(TensorElementType.Float, [1, 1, height, width]);
-            _binding.BindInput("picture", _picture.Value);
-            _binding.BindOutput("person", _person.Value);
+            _call.Input("picture", _picture);
+            _call.Output("person", _person);
         }
 
         /// <summary>How much each pixel of a picture of that size is of a person, 0..1; valid until the next call.</summary>
@@ -57,18 +57,18 @@ internal static class PersonNetwork
             ColourConversion.ToPlanarRgb(picture, planes[..pixels], planes.Slice(pixels, pixels), planes[(2 * pixels)..], TensorScale.Unit);
             try
             {
-                Shared.Value.RunWithBinding(_options, _binding);
+                _call.Run(_options);
             }
             catch (OnnxRuntimeException e)
             {
-                throw new ModelStepException($"The person could not be told from the background: {GraphRuntime.Words(e)}", e);
+                throw GraphRuntime.Failed("The person could not be told from the background", e);
             }
             return _person.Floats[..pixels];
         }
 
         public void Dispose()
         {
-            _binding.Dispose();
+            _call.Dispose();
             _options.Dispose();
             _picture.Dispose();
             _person.Dispose();

@@ -66,41 +66,41 @@ internal sealed class OnnxModelSession : OnnxSession
             _masks = [.. _results.Select(r => new MaskComposite(output, r, shape!, width, height))];
 
         _carried = [.. m.States.Select((s, i) => s.FollowsMotion ? Own(TensorElementType.Float, [1, s.Channels, height, width]) : null)];
-        _multiThreaded = new Runtime(session, [Bind(session, 0, []), Bind(session, 1, [])], Carried(session));
+        _multiThreaded = new Runtime([Bind(session, 0, []), Bind(session, 1, [])], Carried(session));
         _singleThreaded = singleThreaded is not null
-            ? new Runtime(singleThreaded, [Bind(singleThreaded, 0, []), Bind(singleThreaded, 1, [])], Carried(singleThreaded))
+            ? new Runtime([Bind(singleThreaded, 0, []), Bind(singleThreaded, 1, [])], Carried(singleThreaded))
             : null;
 
         TensorBuffer[] States(long[][] shapes) =>
             [.. m.States.Zip(shapes, (s, sides) => Own(session.InputMetadata[s.Input].ElementDataType, sides))];
 
-        OrtIoBinding[] Carried(InferenceSession on) => Motion is null ? [] : [Bind(on, 0, _carried), Bind(on, 1, _carried)];
+        BoundCall[] Carried(InferenceSession on) => Motion is null ? [] : [Bind(on, 0, _carried), Bind(on, 1, _carried)];
 
-        OrtIoBinding Bind(InferenceSession on, int side, TensorBuffer?[] instead)
+        BoundCall Bind(InferenceSession on, int side, TensorBuffer?[] instead)
         {
-            var binding = BindInputs(on);
+            var call = BindInputs(on);
             if (_free is null)
-                binding.BindOutput(output.Name, _results[side].Value);
+                call.Output(output.Name, _results[side]);
             for (var i = 0; i < m.States.Length; i++)
             {
-                binding.BindInput(m.States[i].Input, (instead.ElementAtOrDefault(i) ?? _states[side][i]).Value);
+                call.Input(m.States[i].Input, instead.ElementAtOrDefault(i) ?? _states[side][i]);
                 if (i != alias)
-                    binding.BindOutput(m.States[i].Output, _states[1 - side][i].Value);
+                    call.Output(m.States[i].Output, _states[1 - side][i]);
             }
-            return binding;
+            return call;
         }
 
-        OrtIoBinding BindInputs(InferenceSession on)
+        BoundCall BindInputs(InferenceSession on)
         {
-            var binding = on.CreateIoBinding();
-            binding.BindInput(m.Frame.Input, frame.Value);
+            var call = new BoundCall(on);
+            call.Input(m.Frame.Input, frame);
             if (_style is not null)
-                binding.BindInput(m.Style!.Input, _style.Value);
+                call.Input(m.Style!.Input, _style);
             foreach (var (extra, tensor) in _extras)
-                binding.BindInput(extra.Name, tensor.Value);
+                call.Input(extra.Name, tensor);
             foreach (var reference in _references)
-                binding.BindInput(reference.Name, reference.Value);
-            return binding;
+                call.Input(reference.Name, reference.Tensor);
+            return call;
         }
 
         long[][] Attempt(long[][] shapes)
@@ -108,17 +108,17 @@ internal sealed class OnnxModelSession : OnnxSession
             var empty = new List<TensorBuffer>();
             try
             {
-                using var binding = BindInputs(session);
+                using var call = BindInputs(session);
                 foreach (var (state, sides) in m.States.Zip(shapes))
                 {
                     empty.Add(new TensorBuffer(session.InputMetadata[state.Input].ElementDataType, sides));
-                    binding.BindInput(state.Input, empty[^1].Value);
-                    binding.BindOutputToDevice(state.Output, OrtMemoryInfo.DefaultInstance);
+                    call.Input(state.Input, empty[^1]);
+                    call.OutputOfAnySize(state.Output);
                 }
                 if (alias < 0)
-                    binding.BindOutputToDevice(output.Name, OrtMemoryInfo.DefaultInstance);
-                Bounded(run => session.RunWithBinding(run, binding));
-                using var made = binding.GetOutputValues();
+                    call.OutputOfAnySize(output.Name);
+                Bounded(call.Run);
+                using var made = call.Binding.GetOutputValues();
                 var found = made.Select(v => v.GetTensorTypeAndShape().Shape).ToArray();
                 return alias < 0 ? found : [.. found, found[alias]];
             }
@@ -152,11 +152,11 @@ internal sealed class OnnxModelSession : OnnxSession
     protected override void Compute(bool singleThreaded, RunOptions run)
     {
         var runtime = singleThreaded && _singleThreaded is not null ? _singleThreaded : _multiThreaded;
-        var binding = (_moved ? runtime.Carried : runtime.Plain)[_side];
+        var call = (_moved ? runtime.Carried : runtime.Plain)[_side];
         // A tensor left bound by the last step would have to have the right size for this one.
         if (_free is not null)
-            binding.BindOutputToDevice(_free, OrtMemoryInfo.DefaultInstance);
-        runtime.Session.RunWithBinding(run, binding);
+            call.OutputOfAnySize(_free);
+        call.Run(run);
     }
 
     protected override void Store(VideoFrame picture, VideoFrame output, bool helped)
@@ -219,8 +219,8 @@ internal sealed class OnnxModelSession : OnnxSession
     {
         foreach (var runtime in new[] { _multiThreaded, _singleThreaded }.OfType<Runtime>())
         {
-            foreach (var binding in runtime.Plain.Concat(runtime.Carried))
-                binding.Dispose();
+            foreach (var call in runtime.Plain.Concat(runtime.Carried))
+                call.Dispose();
         }
         base.Dispose();
     }
@@ -234,6 +234,6 @@ internal sealed class OnnxModelSession : OnnxSession
         return shape;
     }
 
-    // The bindings of one runtime session for each side, without and with states that were moved with the picture.
-    private sealed record Runtime(InferenceSession Session, OrtIoBinding[] Plain, OrtIoBinding[] Carried);
+    // The calls of one runtime session for each side, without and with states that were moved with the picture.
+    private sealed record Runtime(BoundCall[] Plain, BoundCall[] Carried);
 }

@@ -245,9 +245,13 @@ internal abstract class OnnxSession : FolderModelSession
         _run.Terminate = false;
     }
 
-    private ModelStepException Failed(Exception e) => _run.Terminate
-        ? new($"{_model.Info.Id} failed at {Width}x{Height}: a step took more than {_limit.TotalSeconds:0} s",
-            new TimeoutException(e.Message, e))
-        : new($"{_model.Info.Id} failed at {Width}x{Height}: " +
-            $"{(e is OnnxRuntimeException runtime ? GraphRuntime.Words(runtime) : e.Message.ReplaceLineEndings(" "))}", e);
+    private ModelStepException Failed(Exception e)
+    {
+        var what = $"{_model.Info.Id} failed at {Width}x{Height}";
+        return _run.Terminate
+            ? new ModelStepException($"{what}: a step took more than {_limit.TotalSeconds:0} s", new TimeoutException(e.Message, e))
+            : e is OnnxRuntimeException runtime
+                ? GraphRuntime.Failed(what, runtime)
+                : new ModelStepException($"{what}: {e.Message.ReplaceLineEndings(" ")}", e);
+    }
 }

@@ -4,6 +4,7 @@ using TrueLive.Core.Models;
 using TrueLive.Models.Catalogue;
 using TrueLive.Models.Devices;
 using TrueLive.Models.Fused;
+using TrueLive.Models.Graphs;
 using TrueLive.Models.Manifest;
 using TrueLive.Models.Prompts;
 
@@ -88,9 +89,16 @@ public sealed partial class OnnxVideoModel : FolderModel
     internal OnnxSession Open(int width, int height, bool trial)
     {
         (width, height) = Info.Sizes.Network(width, height);
-        return Warm(_fused is null
-            ? new OnnxModelSession(this, _session!, _singleThreaded, _pool, width, height, _time, trial)
-            : new FusedSession(this, _fused, _session, _singleThreaded, _pool, width, height, _time, trial));
+        try
+        {
+            return Warm(_fused is null
+                ? new OnnxModelSession(this, _session!, _singleThreaded, _pool, width, height, _time, trial)
+                : new FusedSession(this, _fused, _session, _singleThreaded, _pool, width, height, _time, trial));
+        }
+        catch (OnnxRuntimeException e) when (MemoryShortage.IsIn(e.Message))
+        {
+            throw GraphRuntime.Failed($"{Info.Id} failed at {width}x{height}", e);
+        }
     }
 
     private static OnnxSession Warm(OnnxSession session)

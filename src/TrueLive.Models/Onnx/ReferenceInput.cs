@@ -1,4 +1,3 @@
-using Microsoft.ML.OnnxRuntime;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Models.Graphs;
@@ -15,7 +14,7 @@ internal sealed class ReferenceInput(PictureInput spec, TensorBuffer tensor)
 
     public string Name => spec.Name;
 
-    public OrtValue Value => tensor.Value;
+    public TensorBuffer Tensor => tensor;
 
     public void Show(ReferencePicture? picture)
     {

@@ -19,12 +19,15 @@ internal sealed record FrameCost(string ModelId, int Width, int Height, double S
 {
     /// <summary>The GPU that the steps ran on; null for the processor.</summary>
     public string? Device { get; init; }
+
+    /// <summary>Bytes of that GPU's memory that a further session takes, beside the model's weights; 0 where they are not known.</summary>
+    public long DeviceBytes { get; init; }
 }
 
 /// <summary>
 /// Decides whether this machine holds one more live session. A session's share is its processor time per second over what the
-/// machine may spend; where its model runs on a GPU, the time of its steps per second is its share of that as well. A model that could not
-/// be measured is taken to fill the machine. The first session is always taken: a slow machine
+/// machine may spend; where its model runs on a GPU, the time of its steps per second is its share of that as well, and it needs its memory
+/// there. A model that could not be measured is taken to fill the machine. The first session is always taken: a slow machine
 /// thins its input and says so. Thread-safe.
 /// </summary>
 internal sealed class Admission(int cores, int targetRate, int maxSessions)
@@ -36,6 +39,11 @@ internal sealed class Admission(int cores, int targetRate, int maxSessions)
     public const double Budget = 0.9;
 
     private volatile IReadOnlyList<FrameCost> _costs = [];
+
+    /// <summary>
+    /// Bytes of a GPU's memory that sessions may take in all, beside the weights of the models that are loaded; null where nobody knows.
+    /// </summary>
+    public Func<string, long?> RoomOn { get; init; } = _ => null;
 
     /// <summary>Cores of the machine.</summary>
     public int Cores => cores;
@@ -68,7 +76,11 @@ internal sealed class Admission(int cores, int targetRate, int maxSessions)
     {
         if (maxSessions > 0)
             return maxSessions;
-        return (int)Math.Clamp(1 / Math.Max(ShareOf(model, width, height), OnDevice(model, width, height).Share), 1, int.MaxValue);
+        var (device, share, bytes) = OnDevice(model, width, height);
+        var places = 1 / Math.Max(ShareOf(model, width, height), share);
+        if (bytes > 0 && RoomOn(device!) is { } room)
+            places = Math.Min(places, room / bytes);
+        return (int)Math.Clamp(places, 1, int.MaxValue);
     }
 
     /// <summary>Null when such a session fits beside those that run.</summary>
@@ -82,12 +94,20 @@ internal sealed class Admission(int cores, int targetRate, int maxSessions)
                     running.Count, retryAfter);
         }
         var used = running.Sum(ShareOf);
-        var (device, share) = OnDevice(model, width, height);
-        var onDevice = device is null
-            ? 0
-            : running.Select(s => OnDevice(s.Model, s.Width, s.Height)).Where(d => d.Device == device).Sum(d => d.Share);
-        if (running.Count == 0 || (used + ShareOf(model, width, height) <= 1 && onDevice + share <= 1))
+        var (device, share, bytes) = OnDevice(model, width, height);
+        var beside = device is null ? []
+            : running.Select(s => OnDevice(s.Model, s.Width, s.Height)).Where(d => d.Device == device).ToArray();
+        var (onDevice, taken) = (beside.Sum(d => d.Share), beside.Sum(d => d.Bytes));
+        var room = bytes > 0 ? RoomOn(device!) : null;
+        if (running.Count == 0 || (used + ShareOf(model, width, height) <= 1 && onDevice + share <= 1 && !(taken + bytes > room)))
             return null;
+        if (taken + bytes > room)
+        {
+            return new Refusal(
+                $"{model.Info.Title} at {width}x{height} needs {bytes >> 20} MB of the memory of {device}, and {taken >> 20} of the " +
+                $"{room >> 20} MB for sessions are in use there. Try again later, or ask for a smaller size.", capacity, running.Count,
+                retryAfter);
+        }
         if (onDevice + share > 1)
         {
             return new Refusal(
@@ -108,17 +128,21 @@ internal sealed class Admission(int cores, int targetRate, int maxSessions)
             "Try again later.", 1, running.Count, retryAfter);
     }
 
-    // The share of a GPU's time that a session takes.
-    private (string? Device, double Share) OnDevice(IVideoModel model, int width, int height) =>
-        Nearest(model, width, height) is ({ Device: { } device } near, var scale)
-            ? (device, near.StepMs * scale / 1000 * targetRate / Budget)
-            : (null, 0);
+    // The share of a GPU's time that a session takes, and what it takes of its memory.
+    private (string? Device, double Share, long Bytes) OnDevice(IVideoModel model, int width, int height)
+    {
+        if (Nearest(model, width, height) is not ({ Device: { } device } near, var scale))
+            return (null, 0, 0);
+        var bytes = Nearest(model, width, height, c => c.DeviceBytes > 0) is var (known, factor) ? known.DeviceBytes * factor : 0;
+        return (device, near.StepMs * scale / 1000 * targetRate / Budget, (long)bytes);
+    }
 
     // The nearest measured size of the model, and how many times its pixels a session has.
-    private (FrameCost Cost, double Scale)? Nearest(IVideoModel model, int width, int height)
+    private (FrameCost Cost, double Scale)? Nearest(IVideoModel model, int width, int height, Func<FrameCost, bool>? among = null)
     {
         var pixels = (double)width * height;
-        var near = _costs.Where(c => c.ModelId == model.Info.Id).MinBy(c => Math.Abs(c.Width * c.Height - pixels));
+        var near = _costs.Where(c => c.ModelId == model.Info.Id && among?.Invoke(c) != false)
+            .MinBy(c => Math.Abs(c.Width * c.Height - pixels));
         return near is null ? null : (near, pixels / ((double)near.Width * near.Height));
     }
 

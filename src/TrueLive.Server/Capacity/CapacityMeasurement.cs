@@ -3,6 +3,7 @@ using System.Collections.ObjectModel;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Media.Codecs;
+using TrueLive.Models.Devices;
 using TrueLive.Models.Masks;
 using TrueLive.Server.Configuration;
 
@@ -184,15 +185,21 @@ internal sealed partial class CapacityMeasurement(
     {
         var before = Live();
         var (walls, _) = await RunAsync(model, width, height, lanes: 1).ConfigureAwait(false);
+        var freeAfterOne = CudaMemory.Free;
         // A machine that holds several sessions runs their steps side by side, and a crowded step costs less than one spread over the
         // cores.
         var (all, cpu) = await RunAsync(model, width, height, Math.Min(2, admission.Cores)).ConfigureAwait(false);
+        // The runtime keeps what the first one took, so that the second one shows what another session needs.
+        var deviceBytes = Math.Max(0, freeAfterOne - CudaMemory.Free ?? 0);
         walls.Sort();
         var taken = all.Count * model.Info.Chunk.Takes;
         return new FrameCost(
             model.Info.Id, width, height, Math.Round(walls[walls.Count / 2] / model.Info.Chunk.Gives, 2), Math.Round(cpu / taken, 2),
             walls.Count * model.Info.Chunk.Takes + taken, Live().Keys.Union(before.Keys).Count())
-        { Device = ModelStore.DeviceOf(model) };
+        {
+            Device = ModelStore.DeviceOf(model),
+            DeviceBytes = deviceBytes,
+        };
     }
 
     // Wall times of the chunks of all lanes, and the processor time in which their frames went through, in milliseconds.

@@ -1,3 +1,4 @@
+using TrueLive.Models.Devices;
 using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Capacity;
@@ -37,7 +38,17 @@ internal sealed class ModelMemory(long bound)
             }
             if (Used + wanted.Bytes > bound)
                 throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, Words(wanted));
-            wanted.Load();
+            if (!wanted.TryLoad(_loaded.Count == 0))
+            {
+                // The device has less room than the bound: whatever nobody uses makes way.
+                _loaded.RemoveAll(m => m.TryUnload());
+                if (!wanted.TryLoad(_loaded.Count == 0))
+                {
+                    throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable,
+                        $"{wanted.Info.Title} could not be loaded: the memory of {GraphDevice.Current} is used up. Try again later, or " +
+                        "choose another model.");
+                }
+            }
             _loaded.Add(wanted);
         }
     }

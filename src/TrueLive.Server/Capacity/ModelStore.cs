@@ -25,6 +25,9 @@ public sealed class ModelStore(IReadOnlyList<IVideoModel> all) : IDisposable
     /// <summary>What its workers are up to.</summary>
     internal WorkerLog Workers { get; private init; } = new();
 
+    /// <summary>Bytes of the device's memory that were free before any model was loaded; null where nobody knows.</summary>
+    internal long? DeviceBytes { get; init; }
+
     /// <summary>What a session gets that names none.</summary>
     public IVideoModel Default => All[0];
 
@@ -50,6 +53,15 @@ public sealed class ModelStore(IReadOnlyList<IVideoModel> all) : IDisposable
         return device.Gpu is null ? null : device.ToString();
     }
 
+    /// <summary>Bytes of a GPU's memory that the models which are loaded leave to sessions; null where nobody knows.</summary>
+    internal long? RoomOn(string device) => DeviceBytes is not { } all ? null
+        : Math.Max(0, (long)(all * Admission.Budget) - All.Where(m => DeviceOf(m) == device).Sum(m => MaskedModel.Bare(m) switch
+        {
+            FolderModel loaded => loaded.Manifest.FileBytes(),
+            OnDemandModel { IsWarm: true } other => other.FileBytes,
+            _ => 0,
+        }));
+
     /// <summary>
     /// Chooses the device of this process, loads the default model, and finds the others of <see cref="ServerOptions.ModelPlaces"/>, which
     /// are loaded when they are first used.
@@ -60,6 +72,7 @@ public sealed class ModelStore(IReadOnlyList<IVideoModel> all) : IDisposable
     public static ModelStore Load(ServerOptions options, TimeProvider time, TextWriter complaints)
     {
         ChooseDevice(options, complaints);
+        var deviceBytes = CudaMemory.Free;
         var workers = new WorkerLog();
         var found = new Dictionary<string, ModelManifest>();
         foreach (var folder in ModelFolders.In(options.ModelPlaces))
@@ -92,7 +105,12 @@ public sealed class ModelStore(IReadOnlyList<IVideoModel> all) : IDisposable
         IVideoModel[] all = standard is null ? [.. others] : [standard, .. others];
         if (standard is not PassthroughModel)
             all = [.. all, new PassthroughModel()];
-        return new ModelStore([.. all.Select(m => MaskedModel.Of(m, time))]) { Memory = memory, Workers = workers };
+        return new ModelStore([.. all.Select(m => MaskedModel.Of(m, time))])
+        {
+            Memory = memory,
+            Workers = workers,
+            DeviceBytes = deviceBytes,
+        };
 
         void Attempt(string folder, Action use)
         {

@@ -32,7 +32,10 @@ internal sealed class OnDemandModel(
     public ModelInfo Info => Volatile.Read(ref _model)?.Info ?? _info;
 
     /// <summary>Memory that its weights take while it is loaded, as its files let expect.</summary>
-    public long Bytes { get; } = manifest.FileBytes() * Copies;
+    public long Bytes => FileBytes * Copies;
+
+    /// <summary>Bytes of its files.</summary>
+    public long FileBytes { get; } = manifest.FileBytes();
 
     /// <inheritdoc/>
     public TimeSpan ProcessorTimeElsewhere => Volatile.Read(ref _model)?.ProcessorTimeElsewhere ?? default;
@@ -102,7 +105,9 @@ internal sealed class OnDemandModel(
     }
 
     /// <summary>Loads it; called by <see cref="ModelMemory"/>, which sees to room and lets one model load at a time.</summary>
-    public void Load()
+    /// <param name="alone">No other is loaded: on the processor there would not be more memory later.</param>
+    /// <returns>False where the memory of the device is used up.</returns>
+    public bool TryLoad(bool alone)
     {
         if (_broken)
             throw Broken();
@@ -112,6 +117,11 @@ internal sealed class OnDemandModel(
             _info = model.Info;
             lock (_gate)
                 _model = model;
+            return true;
+        }
+        catch (ModelException wrong) when (ModelLoader.LacksMemory(wrong) && !(alone && GraphDevice.Current.Gpu is null))
+        {
+            return false;
         }
         catch (ModelException wrong)
         {

@@ -30,7 +30,7 @@ internal sealed class InteractiveCommands(
         var connection = new InteractiveConnection(carrier, hosted);
         connection.Commands = (command, token) => AnswerAsync(hosted, connection, command, token);
         hosted.Keep?.Dispose();
-        // No change comes between the greeting and those that follow, and none is told twice, the older one last.
+        // Under one lock, so that no change is lost between the greeting and the first event, and no older state follows a newer.
         hosted.Clip.Tell(revisions =>
         {
             connection.Send(hosted.View(links, live.LiveHasCores, "hello"), InteractiveJson.Default.InteractiveView);
@@ -38,7 +38,7 @@ internal sealed class InteractiveCommands(
             if (revisions.LastOrDefault() is { } newest)
                 connection.Send(newest);
         });
-        // One that ended meanwhile has told only those that were there.
+        // A clip that ended meanwhile has closed only the connection that was attached then.
         if (registry.Find(hosted.Id) is null)
             connection.Close("The interactive clip has ended.");
         using var stopping = lifetime.ApplicationStopping.Register(() => connection.Close("The server is shutting down."));
@@ -84,7 +84,8 @@ internal sealed class InteractiveCommands(
                 case "name":
                     if (command.Name is null || command.Name.Length > MaxName)
                         throw new ArgumentException($"A name of at most {MaxName} characters is needed.");
-                    hosted.Clip.Rename(Find(hosted, command.Revision).Number, command.Name, named => socket.Send(named, command.Id));
+                    _ = hosted.Clip.Rename(command.Revision ?? 0, command.Name, named => socket.Send(named, command.Id))
+                        ?? throw Unknown(command.Revision);
                     break;
                 case "select":
                     Select(hosted, socket, command);
@@ -203,7 +204,10 @@ internal sealed class InteractiveCommands(
 
     private static ClipRevision Find(HostedClip hosted, long? number) =>
         hosted.Clip.Revisions.FirstOrDefault(r => r.Number == number)
-            ?? throw new ArgumentException($"There is no revision {number}. It may have been forgotten: name the ones to keep.");
+            ?? throw Unknown(number);
+
+    private static ArgumentException Unknown(long? number) =>
+        new($"There is no revision {number}. It may have been forgotten: name the ones to keep.");
 
     private static TimeSpan Seconds(double? value, TimeSpan otherwise) => value is not { } s ? otherwise
         : s is >= 0 and <= 14_400 ? TimeSpan.FromSeconds(s) : throw new ArgumentException("Times must be within 0..14400 s.");

@@ -76,7 +76,7 @@ internal sealed class InteractiveConnection(IInteractiveCarrier carrier, HostedC
 
     private void Put((ReadOnlyMemory<byte> Text, RevisionFrame Frame, bool Asked) message)
     {
-        // A clip that goes on beside the end of a connection says nothing about how its client reads.
+        // The clip may still send while the connection ends; that does not mean that the client reads too slowly.
         if (!_out.Writer.TryWrite(message) && !_over)
             Close("The client reads too slowly.");
     }

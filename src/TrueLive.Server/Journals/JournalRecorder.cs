@@ -66,7 +66,9 @@ internal sealed class JournalRecorder : IAsyncDisposable
     public void Begin()
     {
         Save();
-        _ = Task.Factory.StartNew(WriteAll, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        // However the writing ends: the session's end waits for it.
+        _ = Task.Factory.StartNew(WriteAll, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).ContinueWith(
+            _ => _written.SetResult(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
     /// <summary>A picture came in.</summary>
@@ -165,10 +167,10 @@ internal sealed class JournalRecorder : IAsyncDisposable
 
     private void WriteAll()
     {
-        using var jpeg = new JpegCodec();
-        var colour = new JpegColour();
         try
         {
+            using var jpeg = new JpegCodec();
+            var colour = new JpegColour();
             using var video = new JpegMatroska(new FileStream(Path.Combine(_folder, "input.mkv"), FileMode.Create, FileAccess.Write,
                 FileShare.Read, 1 << 16), TierTags.Of(Tier.Live));
             while (_pictures.Reader.WaitToReadAsync().AsTask().GetAwaiter().GetResult())
@@ -209,7 +211,6 @@ internal sealed class JournalRecorder : IAsyncDisposable
             while (_pictures.Reader.TryRead(out var picture))
                 picture.Frame.Dispose();
             Save();
-            _written.SetResult();
         }
     }
 

@@ -18,7 +18,7 @@ internal sealed class JournalStore(ClipFolders folders, ServerOptions options, T
         if (!ClipFolders.IsId(id))
             return null;
         var folder = Path.Combine(folders.Journals, id!);
-        // Looked for before the disk is read, and after: it is known from before its first line until its last one is written.
+        // Looked up before and after the disk is read: a recorder is known from before the first write until after the last.
         var recorder = _writing.GetValueOrDefault(id!);
         if (ClipFolders.OwnerOf(folder) != owner || Journal.Open(folder) is not { } journal)
             return null;
@@ -52,7 +52,6 @@ internal sealed class JournalStore(ClipFolders folders, ServerOptions options, T
             throw new RequestRefusedException(full.Status, full.Words);
         var id = ClipQueue.NewId();
         var folder = Path.Combine(folders.Journals, id);
-        ClipFolders.Own(folder, owner);
         var s = session.Settings;
         var now = time.GetUtcNow();
         var recorder = new JournalRecorder(
@@ -61,7 +60,16 @@ internal sealed class JournalStore(ClipFolders folders, ServerOptions options, T
                 $"{s.Width}x{s.Height}",
                 now + TimeSpan.FromHours(options.ClipKeepHours), TierWords.Name(Tier.Live), TierWords.Means(Tier.Live)), session);
         _writing[id] = recorder;
-        recorder.Begin();
+        try
+        {
+            ClipFolders.Own(folder, owner);
+            recorder.Begin();
+        }
+        catch
+        {
+            _writing.TryRemove(id, out _);
+            throw;
+        }
         _ = recorder.Written.ContinueWith(_ => Forget(id, recorder), CancellationToken.None, TaskContinuationOptions.None,
             TaskScheduler.Default);
         return recorder;
@@ -87,6 +95,9 @@ internal sealed class JournalStore(ClipFolders folders, ServerOptions options, T
             return;
         foreach (var folder in Directory.EnumerateDirectories(folders.Journals))
         {
+            // One that is just beginning has no state on disk yet.
+            if (_writing.TryGetValue(Path.GetFileName(folder), out var recorder) && !recorder.Written.IsCompleted)
+                continue;
             if ((Journal.Open(folder)?.View.Expires ?? DateTimeOffset.MinValue) < time.GetUtcNow())
                 ClipFolders.Remove(folder);
         }

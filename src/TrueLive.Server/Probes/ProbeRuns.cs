@@ -160,8 +160,8 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
         }
         catch (OperationCanceledException) when (job.Cancel.IsCancellationRequested)
         {
-            Delete(job.Folder);
-            job.End(ProbeState.Cancelled, "Cancelled. Nothing of it is kept.");
+            job.End(ProbeState.Cancelled, Delete(job.Folder) ? "Cancelled. Nothing of it is kept."
+                : "Cancelled. Some of its files could not be deleted yet; the next run tries again.");
         }
         catch (OperationCanceledException)
         {
@@ -220,25 +220,28 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
         while (_jobs.Count >= MaxKept && All.Where(j => j.State != ProbeState.Running).GroupBy(j => j.Owner)
             .MaxBy(g => g.Count())?.Last() is { } oldest)
             Remove(oldest);
-        // Folders left by an earlier run of this server belong to nobody.
+        // Folders left by an earlier run of this server belong to nobody, and nothing is kept of what was cancelled.
         if (Directory.Exists(Root))
         {
-            foreach (var folder in Directory.EnumerateDirectories(Root).Where(f => !_jobs.ContainsKey(Path.GetFileName(f))))
+            foreach (var folder in Directory.EnumerateDirectories(Root).Where(
+                f => _jobs.GetValueOrDefault(Path.GetFileName(f)) is null or { State: ProbeState.Cancelled }))
                 Delete(folder);
         }
     }
 
     // A program that the probe had started may still write there; the next run tries again.
-    private void Delete(string folder)
+    private bool Delete(string folder)
     {
         try
         {
             if (Directory.Exists(folder))
                 Directory.Delete(folder, recursive: true);
+            return true;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             LogLeft(Path.GetFileName(folder), error.Message);
+            return false;
         }
     }
 

@@ -67,7 +67,7 @@ internal sealed class StreamRegistry : IAsyncDisposable
     public const int MaxOutputs = 16;
 
     private readonly ConcurrentDictionary<string, StreamLegs> _legs = new();
-    private readonly ConcurrentDictionary<string, Task> _closing = new();
+    private readonly ConcurrentDictionary<StreamLegs, Task> _closing = new();
     private readonly Lock _gate = new();
     private readonly SessionRegistry _sessions;
     private readonly StreamAccess _access;
@@ -144,7 +144,12 @@ internal sealed class StreamRegistry : IAsyncDisposable
         lock (_gate)
         {
             if (_legs.TryGetValue(hosted.Session.Id, out var known))
-                return known;
+            {
+                if (known.Hosted == hosted)
+                    return known;
+                // Of a session that is ending, whose id a fleet uses again.
+                Close(known);
+            }
             var id = hosted.Session.Id;
             var events = new StreamEvents(_time) { Added = (leg, state, words) => _log.Moved(id, leg, state, words) };
             var legs = _legs[id] = new StreamLegs(hosted, events);
@@ -170,14 +175,16 @@ internal sealed class StreamRegistry : IAsyncDisposable
 
     private void Close(StreamLegs legs)
     {
-        var id = legs.Hosted.Session.Id;
-        if (_legs.TryRemove(id, out _))
-            _closing[id] = Task.Run(CloseAsync);
+        if (!_legs.TryRemove(KeyValuePair.Create(legs.Hosted.Session.Id, legs)))
+            return;
+        var closing = new Task<Task>(CloseAsync);
+        _closing[legs] = closing.Unwrap();
+        closing.Start(TaskScheduler.Default);
 
         async Task CloseAsync()
         {
             await legs.DisposeAsync().ConfigureAwait(false);
-            _closing.TryRemove(id, out _);
+            _closing.TryRemove(legs, out _);
         }
     }
 

@@ -53,10 +53,8 @@ internal sealed class StreamRun(
 
     private readonly FramePool _pool = new("stream pictures");
     private readonly GrowingPause _pause = new(time);
-    private StreamSource? _source;
-    private (long Overdue, long Jumps) _before;
     private RtmpPlace? _awaited;
-    private RtmpPublisher? _publisher;
+    private volatile Connected _connected = new(0, 0, null, null, null);
     private volatile LegStatus _status = new(LegState.Connecting, null, 0);
 
     /// <summary>Where the pictures come from, without anything secret.</summary>
@@ -65,16 +63,16 @@ internal sealed class StreamRun(
     public LegStatus Status => _status;
 
     /// <summary>Size of the picture when the connection began; null before the first.</summary>
-    public (int Width, int Height)? Size { get; private set; }
+    public (int Width, int Height)? Size => _connected.Size;
 
     /// <summary>Whether the connection has brought sound.</summary>
-    public bool HasSound => _source?.Sound.Packets > 0;
+    public bool HasSound => _connected.Source?.Sound.Packets > 0;
 
     /// <summary>Pictures that had waited for too long.</summary>
-    public long Overdue => _before.Overdue + (_source?.Overdue ?? 0);
+    public long Overdue => _connected.Overdue;
 
     /// <summary>How often the source's clock jumped.</summary>
-    public long Jumps => _before.Jumps + (_source?.Jumps ?? 0) + (_publisher?.Jumps ?? 0);
+    public long Jumps => _connected.Jumps;
 
     private bool HasEnded => hosted.Session.State == SessionState.Ended;
 
@@ -113,13 +111,13 @@ internal sealed class StreamRun(
                     _ => null,
                 };
                 await using var source = await StreamSource.OpenAsync(place, request.Loop, feed, _pool, time, stop).ConfigureAwait(false);
-                (_source, _publisher, Size, liveSince) = (source, publisher, source.Size, time.GetTimestamp());
+                _connected = new Connected(Overdue, Jumps, source, publisher, source.Size);
+                liveSince = time.GetTimestamp();
                 Listen(source);
                 Enter(LegState.Live, null);
                 var (transport, sink) = (Address.Kind.ToString().ToLowerInvariant(), new UnwatchedSink(hosted.Broadcaster));
                 var end = await sessions.RunAsync(hosted, transport, source, sink, stop).ConfigureAwait(false);
-                _before = (Overdue, Jumps);
-                (_source, _publisher) = (null, null);
+                _connected = new Connected(Overdue, Jumps, null, null, Size);
                 words = end.Because ?? end.Words;
                 if (Address.Kind == StreamKind.File && !request.Loop && end.Error is null)
                 {
@@ -140,6 +138,7 @@ internal sealed class StreamRun(
                 break;
             if (request.OnLoss == LossAction.End)
             {
+                _status = _status with { Losses = _status.Losses + 1 };
                 sessions.End(hosted, EndCause.ReceiveClient, words);
                 break;
             }
@@ -169,10 +168,25 @@ internal sealed class StreamRun(
 
     private void Enter(LegState state, string? problem, int losses = 0)
     {
-        // Whoever sees the state finds that the session says the same.
-        hosted.Input.Tell(problem);
-        _status = new LegStatus(state, problem, _status.Losses + losses);
-        events.Add("source", state, problem);
+        try
+        {
+            // Whoever sees the state finds that the session says the same.
+            hosted.Input.Tell(problem);
+        }
+        finally
+        {
+            _status = new LegStatus(state, problem, _status.Losses + losses);
+            events.Add("source", state, problem);
+        }
+    }
+
+    /// <summary>What supplies the session now, and the figures of all before. One reference, so that no reader counts one twice.</summary>
+    private sealed record Connected(
+        long OverdueBefore, long JumpsBefore, StreamSource? Source, RtmpPublisher? Publisher, (int Width, int Height)? Size)
+    {
+        public long Overdue => OverdueBefore + (Source?.Overdue ?? 0);
+
+        public long Jumps => JumpsBefore + (Source?.Jumps ?? 0) + (Publisher?.Jumps ?? 0);
     }
 
     /// <summary>Pictures are made whether or not anybody watches: none is lost for that.</summary>

@@ -15,8 +15,6 @@ internal enum PackedFormat
 /// <summary>Converts pictures between frames and packed memory, without allocation.</summary>
 internal sealed class PackedPicture(PackedFormat format, int width, int height)
 {
-    private readonly float[] _planes = format == PackedFormat.Rgb8 ? new float[3 * width * height] : [];
-
     /// <summary>Bytes that a picture takes.</summary>
     public static int BytesOf(PackedFormat format, int width, int height) =>
         format == PackedFormat.Rgb8 ? 3 * width * height : width * height * 3 / 2;
@@ -31,11 +29,7 @@ internal sealed class PackedPicture(PackedFormat format, int width, int height)
             PackRows(frame.V, frame.StrideC, width / 2, height / 2, to);
             return;
         }
-        var red = Plane(0);
-        var green = Plane(1);
-        var blue = Plane(2);
-        ColourConversion.ToPlanarRgb(frame, red, green, blue, new TensorScale(255, 255, 255, 0.5f, 0.5f, 0.5f));
-        InterleavedBytes.Join(red, green, blue, to);
+        ColourConversion.ToRgb24(frame, to);
     }
 
     /// <summary>Fills a frame of the same size.</summary>
@@ -48,14 +42,8 @@ internal sealed class PackedPicture(PackedFormat format, int width, int height)
             UnpackRows(from, width / 2, height / 2, frame.V, frame.StrideC);
             return;
         }
-        var red = Plane(0);
-        var green = Plane(1);
-        var blue = Plane(2);
-        InterleavedBytes.Split(from, red, green, blue);
-        ColourConversion.FromPlanarRgb(red, green, blue, frame, new TensorScale(255, 255, 255, 0, 0, 0));
+        ColourConversion.FromRgb24(from, frame);
     }
-
-    private Span<float> Plane(int index) => _planes.AsSpan(index * width * height, width * height);
 
     private static Span<byte> PackRows(ReadOnlySpan<byte> plane, int stride, int width, int rows, Span<byte> to)
     {

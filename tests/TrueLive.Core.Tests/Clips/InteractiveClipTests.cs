@@ -154,19 +154,29 @@ public sealed class InteractiveClipTests : IAsyncDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void Who_names_a_revision_or_asks_for_all_hears_of_it_before_its_next_state(bool names)
+    public async Task Who_names_a_revision_or_asks_for_all_hears_of_it_before_its_next_state(bool names)
     {
         using var go = new SemaphoreSlim(0);
-        _model.OnStep = () => go.Wait(TestContext.Current.CancellationToken);
+        var rendering = new TaskCompletionSource<Thread>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var goesOn = false;
+        _model.OnStep = () =>
+        {
+            rendering.TrySetResult(Thread.CurrentThread);
+            go.Wait(TestContext.Current.CancellationToken);
+            Volatile.Write(ref goesOn, true);
+        };
         var number = _clip.Tweak(Tweak("a")).Number;
         WaitFor(number, RevisionState.Rendering);
+        var thread = await rendering.Task.WaitAsync(TestContext.Current.CancellationToken);
         bool? overtaken = null;
         void Told(ClipRevision revision)
         {
             // Nothing keeps the rendering from going on but this.
             _model.OnStep = null;
             go.Release(1000);
-            overtaken = SpinWait.SpinUntil(() => _changes.Count > 0, TimeSpan.FromMilliseconds(100));
+            SpinWait.SpinUntil(() => _changes.Count > 0 || (Volatile.Read(ref goesOn) && SideThread.Waits(thread)),
+                TimeSpan.FromMinutes(5));
+            overtaken = _changes.Count > 0;
         }
         if (names)
             _clip.Rename(number, "kept", Told);

@@ -52,6 +52,39 @@ public sealed class ColourConversionTests
         });
 
     [Fact]
+    public void Pixels_of_three_bytes_are_the_same_colours_as_planes_of_floats() =>
+        Gen.Select(Gen.Int[1, 75], Gen.Int[1, 20], Gen.Int[0, 3], Gen.Int[0, 1000]).Sample((width, height, space, seed) =>
+        {
+            var random = new Random(seed);
+            using var frame = _pool.Rent(width, height);
+            frame.Colour = Spaces[space];
+            random.NextBytes(frame.Y);
+            random.NextBytes(frame.U);
+            random.NextBytes(frame.V);
+            var planes = Enumerable.Range(0, 3).Select(_ => new float[width * height]).ToArray();
+            ColourConversion.ToPlanarRgb(frame, planes[0], planes[1], planes[2], new TensorScale(255, 255, 255, 0, 0, 0));
+            var pixels = new byte[3 * width * height + 1];
+            pixels[^1] = 77;
+            ColourConversion.ToRgb24(frame, pixels);
+            Assert.Equal(77, pixels[^1]);
+            for (var i = 0; i < 3 * width * height; i++)
+                Assert.InRange(pixels[i] - planes[i % 3][i / 3], -0.51f, 0.51f);
+
+            random.NextBytes(pixels);
+            for (var i = 0; i < 3 * width * height; i++)
+                planes[i % 3][i / 3] = pixels[i];
+            using var wanted = _pool.Rent(width, height);
+            wanted.Colour = frame.Colour;
+            ColourConversion.FromPlanarRgb(planes[0], planes[1], planes[2], wanted, new TensorScale(255, 255, 255, 0, 0, 0));
+            ColourConversion.FromRgb24(pixels, frame);
+            Near(wanted.Y, wanted.StrideY, frame.Y, frame.StrideY, width, height);
+            Near(wanted.U, wanted.StrideC, frame.U, frame.StrideC, frame.ChromaWidth, frame.ChromaHeight);
+            Near(wanted.V, wanted.StrideC, frame.V, frame.StrideC, frame.ChromaWidth, frame.ChromaHeight);
+            Assert.Throws<ArgumentException>(() => ColourConversion.ToRgb24(frame, pixels.AsSpan(2)));
+            Assert.Throws<ArgumentException>(() => ColourConversion.FromRgb24(pixels.AsSpan(2), frame));
+        });
+
+    [Fact]
     public void Not_a_number_becomes_black_and_values_beyond_the_range_are_clamped()
     {
         using var frame = _pool.Rent(16, 2);
@@ -82,6 +115,15 @@ public sealed class ColourConversionTests
             Assert.Equal(line.Order(), line);
             Assert.InRange(line[tw / 2] - (tw / 2 + 0.5) / tw * 255, -255.0 / Math.Min(w, tw) - 2, 255.0 / Math.Min(w, tw) + 2);
         });
+
+    private static void Near(Span<byte> wanted, int wantedStride, Span<byte> found, int stride, int width, int height)
+    {
+        for (var row = 0; row < height; row++)
+        {
+            for (var x = 0; x < width; x++)
+                Assert.InRange(found[row * stride + x] - wanted[row * wantedStride + x], -1, 1);
+        }
+    }
 
     private static float[] Plane(int length, float value)
     {

@@ -125,6 +125,19 @@ public sealed class AwayModelTests : IDisposable
     }
 
     [Fact]
+    public async Task One_whose_memory_is_used_up_ends_the_session_at_once_with_the_reason()
+    {
+        var run = _session.RunAsync(_source, _sink, TestContext.Current.CancellationToken);
+        _source.Feed();
+        await _sink.NextAsync();
+        _model.Fails = new ModelMemoryException("counting failed at 64x36: the memory of cuda:0 is used up.");
+        _source.Feed();
+        var end = await run;
+        Assert.Equal((EndCause.StepServer,
+            "There is no memory left for the model. counting failed at 64x36: the memory of cuda:0 is used up."), (end.Cause, end.Words));
+    }
+
+    [Fact]
     public async Task One_that_does_not_come_back_ends_the_session_with_its_reason()
     {
         var run = _session.RunAsync(_source, _sink, TestContext.Current.CancellationToken);

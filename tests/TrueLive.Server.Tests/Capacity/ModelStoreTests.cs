@@ -93,6 +93,39 @@ public sealed class ModelStoreTests : IDisposable
     }
 
     [Fact]
+    public async Task A_model_for_which_the_device_has_no_memory_is_refused_for_now_and_not_for_good()
+    {
+        Copy("tiny-a", "tiny-a");
+        var greedy = Directory.CreateDirectory(Path.Combine(_place, "tiny-b")).FullName;
+        await File.WriteAllBytesAsync(Path.Combine(greedy, "net.onnx"), Convert.FromBase64String(Greedy), Cancel);
+        await File.WriteAllTextAsync(Path.Combine(greedy, "manifest.json"), """
+            { "schema": "truelive-model/1", "id": "tiny-b", "title": "Greedy", "file": "net.onnx", "frame": { "input": "x" },
+              "output": { "name": "y" }, "size": { "min": 64, "max": 256, "multiple": 2 } }
+            """, Cancel);
+        OnDemandModel[] all = [.. Models(100)];
+        var (tiny, large) = (all[0], all[1]);
+        using (var running = tiny.CreateSession(192, 192))
+        {
+            var refused = await Assert.ThrowsAsync<RequestRefusedException>(() => ModelStore.WarmAsync(large, Cancel));
+            Assert.Equal((503, "Greedy could not be loaded: the memory of cpu is used up. Try again later, or choose another model."),
+                (refused.Status, refused.Message));
+            Assert.Equal((false, true), (large.IsBroken, tiny.IsWarm));
+        }
+        // With the memory of all others it is tried once more, and that is all that there is on a processor.
+        var broken = await Assert.ThrowsAsync<RequestRefusedException>(() => ModelStore.WarmAsync(large, Cancel));
+        Assert.Equal((422, true, false), (broken.Status, large.IsBroken, tiny.IsWarm));
+        Assert.Contains("the memory of cpu is used up", Complaints(1)[0], StringComparison.Ordinal);
+        using var again = tiny.CreateSession(192, 192);
+    }
+
+    // y = x + max(Expand(0, 50,000 times the sides of x)).
+    private const string Greedy =
+        "CAg69QEKDQoBeBIBcyIFU2hhcGUKEgoBcwoFdGltZXMSAWwiA011bAoXCgR6ZXJvCgFsEgRtYW55IgZFeHBhbmQKJQoEbWFueRIBbSIJUmVkdW" +
+        "NlTWF4Kg8KCGtlZXBkaW1zGACgAQIKDgoBeAoBbRIBeSIDQWRkEgFnKi0IBBAHQgV0aW1lc0ogAQAAAAAAAAABAAAAAAAAAFDDAAAAAAAAUMMA" +
+        "AAAAAAAqEAgBEAFCBHplcm9KBAAAAABaHQoBeBIYChYIARISCgIIAQoCCAMKAxIBaAoDEgF3Yh0KAXkSGAoWCAESEgoCCAEKAggDCgMSAWgKAx" +
+        "IBd0IECgAQDQ==";
+
+    [Fact]
     [Trait("Run", "long")]
     public async Task A_switch_to_a_model_that_is_not_loaded_keeps_the_stream()
     {

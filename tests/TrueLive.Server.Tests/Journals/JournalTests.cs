@@ -222,7 +222,9 @@ public sealed class JournalTests(MadeFiles files) : IClassFixture<MadeFiles>
             await make.WaitForExitAsync(Cancel);
         var looking = Task.Run(() => journals.Find("local", id), Cancel);
         // Opens when the other side has opened it to read; what is on disk then is older than the end.
-        await using (var held = new FileStream(state, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+        var opening = Task.Run(() => new FileStream(state, FileMode.Open, FileAccess.Write, FileShare.ReadWrite), Cancel);
+        Assert.Same(opening, await Task.WhenAny(opening, looking).WaitAsync(Cancel));
+        await using (var held = await opening)
         {
             await server.Http.DeleteAsync($"/v1/sessions/{made["id"]}/journal", Cancel);
             while (journals.WrittenAsync(id) != Task.CompletedTask)

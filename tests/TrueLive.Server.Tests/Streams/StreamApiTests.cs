@@ -3,6 +3,11 @@ using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
+using TrueLive.Core.Sessions;
+using TrueLive.Server.Configuration;
+using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Streams;
 using TrueLive.Server.Tests.Http;
 
 namespace TrueLive.Server.Tests.Streams;
@@ -74,13 +79,38 @@ public sealed class StreamApiTests(StreamServer server) : IClassFixture<StreamSe
     [Fact]
     public async Task A_stream_that_is_to_end_with_its_source_ends_and_a_file_ends_when_it_is_over()
     {
-        // It says nothing until somebody follows the events, which are gone with the stream.
+        // The camera is silent until the events are followed: they are gone with the stream.
         using var camera = new TcpListener(IPAddress.Loopback, 0);
         camera.Start();
         var lost = await server.BeginAsync($"rtsp://{camera.LocalEndpoint}/cam", new { on_loss = "end" });
+        var source = server.Running.Services.GetRequiredService<StreamRegistry>().Find(StreamServer.Id(lost))!.Source!;
         Assert.Contains("ended", await EventsAsync(lost, toEnd: true, camera.Stop), StringComparison.Ordinal);
+        Assert.Equal((LegState.Ended, 1), (source.Status.State, source.Status.Losses));
         var over = await server.BeginAsync("file:scene.ts", new { loop = false });
         Assert.Contains("The file has ended", await EventsAsync(over, toEnd: true), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_session_that_gets_the_id_of_one_that_is_ending_keeps_its_own_outputs()
+    {
+        var sessions = server.Running.Services.GetRequiredService<SessionRegistry>();
+        var streams = server.Running.Services.GetRequiredService<StreamRegistry>();
+        var request = new SessionRequest(null, null, null, null) { Id = $"{Guid.NewGuid():n}" };
+        var settings = OutputSettings.Of("udp://127.0.0.1:9", null, null, new ServerOptions(), trusted: true);
+        var older = await sessions.CreateAsync(request, Cancel);
+        HostedSession? newer = null;
+        OutputRun? kept = null;
+        older.Session.Moved += (_, _) =>
+        {
+            newer = sessions.Create(request);
+            kept = streams.AddAsync(newer, settings, Cancel).GetAwaiter().GetResult();
+        };
+        var gone = await streams.AddAsync(older, settings, Cancel);
+        sessions.End(older, EndCause.ControlClient);
+        Assert.Same(kept, Assert.Single(streams.Find(request.Id!)!.Outputs));
+        await gone.Completion.WaitAsync(Cancel);
+        sessions.End(newer!, EndCause.ControlClient);
+        await kept!.Completion.WaitAsync(Cancel);
     }
 
     [Fact]

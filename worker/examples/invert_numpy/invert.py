@@ -1,6 +1,7 @@
 """Inverts what is bright enough of the channels chosen, as much as the prompt's strength says. Needs numpy (Debian: python3-numpy)."""
 
 import numpy
+from numpy.typing import NDArray
 
 from truelive_worker import Frame, Model, Prompt, serve
 
@@ -8,7 +9,7 @@ CHANNELS = {"all": slice(None), "red": slice(0, 1), "green": slice(1, 2), "blue"
 
 
 class Invert(Model):
-    def step(self, frame: Frame, prompt: Prompt) -> numpy.ndarray:
+    def step(self, frame: Frame, prompt: Prompt) -> NDArray[numpy.uint8]:
         if prompt.text == "":
             return frame.rgb
         inverted = frame.rgb.copy()

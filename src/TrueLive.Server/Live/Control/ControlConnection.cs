@@ -28,6 +28,9 @@ internal sealed class ControlConnection : IDisposable
     private readonly TimeProvider _time;
     private readonly ITimer _stats;
 
+    // What happens while the client is greeted is told after the greeting.
+    private readonly Lock _greeting = new();
+
     // Clients restart their command numbers with each connection; this prefix tells the commands of this connection from those of others.
     private readonly string _scope = $"{Guid.NewGuid():n} ";
     private readonly CancellationTokenSource _gone = new();
@@ -40,18 +43,22 @@ internal sealed class ControlConnection : IDisposable
     {
         (_hosted, _registry, _send, _time) = (admitted.Hosted, registry, send, time);
         var hosted = admitted.Hosted;
-        var now = hosted.Session.Settings;
-        Send(
-            new SessionMessage(
-                hosted.Session.Id, hosted.Token, now.Model.Info.Id, now.Model.Info.Version, $"{now.Width}x{now.Height}",
-                nameof(Tier.Live).ToLowerInvariant(),
-                PromptView.From(now.Prompt), now.Epoch, now.Paused, transport, admitted.Number, admitted.Resumed),
-                    ControlJson.Default.SessionMessage);
+        // The session may hold its own lock while a handler waits for this one: nothing here may wait for the session.
+        lock (_greeting)
+        {
+            hosted.Session.Moved += OnMoved;
+            hosted.Session.Applied += OnApplied;
+            hosted.Session.Forgot += OnForgot;
+            var now = hosted.Session.Settings;
+            Send(
+                new SessionMessage(
+                    hosted.Session.Id, hosted.Token, now.Model.Info.Id, now.Model.Info.Version, $"{now.Width}x{now.Height}",
+                    nameof(Tier.Live).ToLowerInvariant(),
+                    PromptView.From(now.Prompt), now.Epoch, now.Paused, transport, admitted.Number, admitted.Resumed),
+                        ControlJson.Default.SessionMessage);
+        }
         hosted.Input.Follow(OnInput);
         hosted.Tells(begins: true);
-        hosted.Session.Moved += OnMoved;
-        hosted.Session.Applied += OnApplied;
-        hosted.Session.Forgot += OnForgot;
         _stats = time.CreateTimer(
             _ => Send(StatsMessage.From(hosted.Session.Stats) with
             {
@@ -195,11 +202,11 @@ internal sealed class ControlConnection : IDisposable
     private void OnMoved(LiveSession session, SessionTransition step)
     {
         if (step is not { To: SessionState.Ended, End.Cause: EndCause.ControlMoved })
-            Send(StateMessage.From(step), ControlJson.Default.StateMessage);
+            Report(StateMessage.From(step), ControlJson.Default.StateMessage);
     }
 
     private void OnForgot(LiveSession session, int epoch) =>
-        Send(new ForgotMessage(epoch, "The picture has another shape than before: the model's memory began anew."),
+        Report(new ForgotMessage(epoch, "The picture has another shape than before: the model's memory began anew."),
             ControlJson.Default.ForgotMessage);
 
     private void OnInput(string? problem) => Send(new InputMessage(problem), ControlJson.Default.InputMessage);
@@ -209,11 +216,17 @@ internal sealed class ControlConnection : IDisposable
         if (!applied.CommandId.StartsWith(_scope, StringComparison.Ordinal))
             return;
         var f = applied.FirstFrame;
-        Send(
+        Report(
             new AppliedMessage(
                 applied.CommandId[_scope.Length..], new FirstFrameView(f.OutputSequence, f.SourceSequence, f.MediaTime,
                     f.PromptRevision, f.Epoch),
                 Math.Round(applied.Waited.TotalMilliseconds, 2)), ControlJson.Default.AppliedMessage);
+    }
+
+    private void Report<T>(T message, JsonTypeInfo<T> type)
+    {
+        lock (_greeting)
+            Send(message, type);
     }
 
     private void Error(string? id, string reason) => Send(new ErrorMessage(id, reason), ControlJson.Default.ErrorMessage);

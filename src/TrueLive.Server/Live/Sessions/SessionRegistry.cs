@@ -44,6 +44,9 @@ internal sealed partial class SessionRegistry(
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(2);
 
     private readonly ConcurrentDictionary<string, HostedSession> _hosted = new();
+
+    // Sessions that are being removed, until all that they held is free.
+    private readonly ConcurrentDictionary<HostedSession, TaskCompletionSource> _closing = new();
     private readonly Lock _admit = new();
     private bool _draining;
 
@@ -278,9 +281,15 @@ internal sealed partial class SessionRegistry(
     {
         // Whoever hears that it is over finds it gone and its place free.
         var removed = Remove(hosted);
-        hosted.Session.End(cause, because);
-        if (removed)
-            _ = CloseAsync(hosted, EndCause.ControlServer);
+        try
+        {
+            hosted.Session.End(cause, because);
+        }
+        finally
+        {
+            if (removed)
+                _ = CloseAsync(hosted, EndCause.ControlServer);
+        }
     }
 
     /// <summary>Takes no new sessions and ends those that run.</summary>
@@ -289,8 +298,8 @@ internal sealed partial class SessionRegistry(
         lock (_admit)
             _draining = true;
         foreach (var hosted in _hosted.Values)
-            hosted.Session.End(EndCause.ControlServer);
-        await Task.WhenAll(_hosted.Values.Select(RemoveAsync)).ConfigureAwait(false);
+            End(hosted, EndCause.ControlServer);
+        await Task.WhenAll(_closing.Values.Select(c => c.Task)).ConfigureAwait(false);
     }
 
     public async ValueTask DisposeAsync() => await DrainAsync().ConfigureAwait(false);
@@ -302,8 +311,14 @@ internal sealed partial class SessionRegistry(
 
     private bool Remove(HostedSession hosted)
     {
-        if (!_hosted.TryRemove(hosted.Session.Id, out _))
+        // Known as closing before it is gone, so that a drain waits for it. By its reference: a fleet may use the id again at once.
+        if (!_closing.TryAdd(hosted, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)))
             return false;
+        if (!_hosted.TryRemove(KeyValuePair.Create(hosted.Session.Id, hosted)))
+        {
+            Closed(hosted);
+            return false;
+        }
         lock (_admit)
         {
             _line.Turnover.Runs(_hosted.Count);
@@ -318,15 +333,28 @@ internal sealed partial class SessionRegistry(
     // Why one that has not ended yet is over.
     private async Task CloseAsync(HostedSession hosted, EndCause otherwise)
     {
-        await hosted.Released.ConfigureAwait(false);
-        hosted.Session.End(otherwise);
-        Removed?.Invoke(hosted);
-        SessionLog.Ended(logger, hosted, time.GetUtcNow());
-        await hosted.Observer.DisposeAsync().ConfigureAwait(false);
-        foreach (var viewer in hosted.Viewers.Values)
-            viewer.Close("The session is over.");
-        hosted.Broadcaster.Dispose();
-        hosted.Session.Dispose();
+        try
+        {
+            await hosted.Released.ConfigureAwait(false);
+            hosted.Session.End(otherwise);
+            Removed?.Invoke(hosted);
+            SessionLog.Ended(logger, hosted, time.GetUtcNow());
+            await hosted.Observer.DisposeAsync().ConfigureAwait(false);
+            foreach (var viewer in hosted.Viewers.Values)
+                viewer.Close("The session is over.");
+            hosted.Broadcaster.Dispose();
+            hosted.Session.Dispose();
+        }
+        finally
+        {
+            Closed(hosted);
+        }
+    }
+
+    private void Closed(HostedSession hosted)
+    {
+        if (_closing.TryRemove(hosted, out var closing))
+            closing.SetResult();
     }
 
     private void RefuseWhenDraining()

@@ -87,7 +87,7 @@ internal sealed class JpegSocket : IVideoSource, IVideoSink, IDisposable
     /// <summary>Queues one control message. Nobody hears one that comes after <see cref="FinishTexts"/>.</summary>
     public void SendText(ReadOnlyMemory<byte> utf8)
     {
-        // Whoever reports from another thread may do so still, and must not cut off the goodbye.
+        // Another thread may still report, and must not cut off the goodbye.
         if (!_texts.Writer.TryWrite(utf8) && !_finished)
             _socket.Abort();
     }

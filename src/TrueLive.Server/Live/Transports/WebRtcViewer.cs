@@ -22,9 +22,10 @@ internal sealed class WebRtcViewer : IDisposable
     public WebRtcViewer(HostedSession hosted, RtcPeer peer)
     {
         (_hosted, Peer, _receiver) = (hosted, peer, new PeerReceiver(peer, isClient: false));
+        // A channel may open at once.
+        hosted.Session.Moved += OnMoved;
         peer.Start(new PeerHandlers { KeyFrameRequested = _receiver.AskForKeyFrame, ChannelOpened = Opened });
         hosted.Viewers[Id] = Peer;
-        hosted.Session.Moved += OnMoved;
     }
 
     /// <summary>Name in the address of the viewer's connection.</summary>

@@ -5,6 +5,7 @@ using CsCheck;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using TrueLive.Core.Models;
+using TrueLive.Core.Sessions;
 using TrueLive.Server.Capacity;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Live.Control;
@@ -52,6 +53,20 @@ public sealed class ControlConnectionTests : IAsyncDisposable
         var hello = Next();
         Assert.Equal(("session", 1, "live"), (Text(hello, "type"), (int)hello["v"]!, Text(hello, "tier")));
         Assert.Equal((_hosted.Session.Id, _hosted.Token), (Text(hello, "session"), Text(hello, "token")));
+    }
+
+    [Fact]
+    public async Task What_happens_while_a_client_is_greeted_is_told_after_the_greeting()
+    {
+        Task? ending = null;
+        var told = new ConcurrentQueue<string>();
+        using var other = new ControlConnection(new AdmittedClient(_hosted, 2, null), _registry, "test", utf8 =>
+        {
+            ending ??= SideThread.Start(() => _registry.End(_hosted, EndCause.ControlServer));
+            told.Enqueue(Text(JsonNode.Parse(utf8.Span)!, "type"));
+        }, _time);
+        await ending!;
+        Assert.Equal(["session", "state"], told);
     }
 
     [Fact]

@@ -17,8 +17,8 @@ public sealed class InputStateTests
         {
             if (over is null)
             {
-                over = Task.Run(() => input.Tell(null), TestContext.Current.CancellationToken);
-                overtaken = SpinWait.SpinUntil(() => input.Problem is null, TimeSpan.FromMilliseconds(100));
+                over = SideThread.Start(() => input.Tell(null));
+                overtaken = input.Problem is null;
             }
             heard.Enqueue(problem);
         });

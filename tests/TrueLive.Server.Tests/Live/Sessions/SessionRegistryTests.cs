@@ -207,14 +207,57 @@ public sealed class SessionRegistryTests : IAsyncDisposable
         Assert.Contains(words, refused.Message, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void Whoever_hears_that_a_session_is_over_finds_its_place_free()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Whoever_hears_that_a_session_is_over_finds_its_place_free(bool drains)
     {
         var hosted = Create();
         (int Count, HostedSession? Found)? then = null;
         hosted.Session.Moved += (session, _) => then = (_registry.Count, _registry.Find(session.Id));
-        _registry.End(hosted, EndCause.ControlClient);
+        if (drains)
+            await _registry.DrainAsync();
+        else
+            _registry.End(hosted, EndCause.ControlClient);
         Assert.Equal((0, null), then);
+    }
+
+    [Fact]
+    public async Task A_session_is_over_and_released_even_if_somebody_fails_to_hear_of_it()
+    {
+        var hosted = Create();
+        var run = Run(hosted, new StillVideo());
+        hosted.Session.Moved += (_, _) => throw new NotSupportedException();
+        Assert.Throws<NotSupportedException>(() => _registry.End(hosted, EndCause.ControlClient));
+        Assert.Equal(EndCause.ControlClient, (await run.WaitAsync(TestContext.Current.CancellationToken)).Cause);
+        await _registry.DrainAsync();
+        Assert.False(hosted.Observer.Record(() => throw new NotSupportedException()));
+    }
+
+    [Fact]
+    public async Task A_session_that_gets_the_id_of_one_that_is_ending_outlives_its_connection()
+    {
+        var request = new SessionRequest(null, null, null, null) { Id = "again" };
+        var older = _registry.Create(request);
+        var run = Run(older, new StillVideo());
+        HostedSession? newer = null;
+        older.Session.Moved += (_, _) => newer = _registry.Create(request);
+        _registry.End(older, EndCause.ControlClient);
+        await run.WaitAsync(TestContext.Current.CancellationToken);
+        Assert.Same(newer, _registry.Find("again"));
+    }
+
+    [Fact]
+    public async Task A_drain_waits_for_a_session_that_was_ended_before()
+    {
+        var hosted = Create();
+        var held = new TaskCompletionSource();
+        hosted.Released = held.Task;
+        _registry.End(hosted, EndCause.ControlClient);
+        var drained = _registry.DrainAsync();
+        Assert.False(drained.IsCompleted);
+        held.SetResult();
+        await drained;
     }
 
     [Fact]
