@@ -135,7 +135,8 @@ internal static class ProbeTargetCommands
         var send = new Option<string>("--send")
         {
             Description = "Where the service takes a stream: rtmp(s)://HOST/APP/KEY, srt://HOST:PORT, srt://:PORT?mode=listener, " +
-                "rtsp://HOST/PATH, udp://HOST:PORT. Keys are better kept in a file: @FILE with --send ADDRESS in it.",
+                "rtsp://HOST/PATH, udp://HOST:PORT. @FILE with --send ADDRESS in it keeps keys out of " +
+                "the shell's history; while a run lasts, everybody on this machine can see them.",
             Required = true,
         };
         var receive = new Option<string>("--receive")

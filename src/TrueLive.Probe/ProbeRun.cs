@@ -166,7 +166,8 @@ internal sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeS
     private RunQuality Quality() => new()
     {
         TimerP99 = Intervals.Quantile([.. _late.Order()], 0.99),
-        SendDrops = _seen.Sent.Count == 0 ? 0 : (double)_unsent / _seen.Sent.Count,
+        SendDrops = _seen.Sent.Count == 0 ? 0 : Math.Min(1, (double)(_unsent + target.Unsent) / _seen.Sent.Count),
+        Faults = target.Faults,
         TakesPrompts = target.TakesPrompts,
         Sessions = options.Earlier is null ? 1 : 2,
         Notes = target.Notes,
@@ -239,7 +240,9 @@ internal sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeS
                 PhaseOrder.AppendLater(_plan, Later(!double.IsNaN(delay)), boundary.ClipSeconds, delay);
                 extended = true;
             }
-            if (_glance is null && options.Keep is { } keep && _plan.Phases.FirstOrDefault(p => p.EndFrame == j + 1) is { } over)
+            // A session that goes on would forget what the way of this one was too slow for.
+            if (_glance is null && options.Keep is { } keep && target.Unsent <= RunQuality.MostUnsent * j && target.Faults.Count == 0
+                && _plan.Phases.FirstOrDefault(p => p.EndFrame == j + 1) is { } over)
                 keep(new([.. _plan.Phases.TakeWhile(p => p.EndFrame <= over.EndFrame)
                     .Select(p => (p.Kind, p.FrameCount / (double)CodeLaw.Rate, p.DwellShortest / 2.2))], Locked(s => s.Copy())));
         }
@@ -249,7 +252,7 @@ internal sealed class ProbeRun(IProbeTarget target, ProbeProfile profile, ProbeS
     private string? Settled()
     {
         var total = _plan.Frames.Count + (profile.Slow + profile.Control + profile.Blackout) * CodeLaw.Rate;
-        if (_unsent > RunQuality.MostUnsent * total || _late.Count(l => l > RunQuality.LatestP99) > 0.01 * total)
+        if (_unsent + target.Unsent > RunQuality.MostUnsent * total || _late.Count(l => l > RunQuality.LatestP99) > 0.01 * total)
             return "the probe could not keep its own time, so the run does not count whatever comes";
         return ProbeAnalysis.RepeatsOf(_plan, Locked(seen => seen.Copy())).Repeats
             ? "the output repeats itself, whatever is sent after that"

@@ -39,6 +39,9 @@ public static class ProbeSession
     private static readonly ProbeProfile Echo = new()
     { Name = "echo", Warmup = 1, Fast = 14, Slow = 0, Control = 0, Hold = 0, Blackout = 0, Redraws = 19 };
 
+    // Seconds; no longer delay is searched for.
+    private const double LongestHeld = 12;
+
     /// <summary>
     /// Runs the probe. Cancelling <paramref name="stop"/> ends the sending; the report of what was measured is still written.
     /// </summary>
@@ -126,16 +129,22 @@ public static class ProbeSession
         IProbeTarget? way, ProbeRunOptions run, TimeProvider time, CancellationToken stop)
     {
         await using var own = new NullTarget(time);
+        // What the protocols hold back comes after the last code was sent.
+        var held = way is StreamTarget stream ? Math.Min(Math.Ceiling(stream.Held.TotalSeconds), LongestHeld) : 0;
         ProbeRunResult result;
         try
         {
-            result = await new ProbeRun(way ?? own, Echo, ProbeSeed.Create(), time,
+            result = await new ProbeRun(way ?? own, Echo with { Fast = Echo.Fast + held }, ProbeSeed.Create(), time,
                 run with { Effort = new AnalysisEffort(19), Earlier = null, Keep = null }).RunAsync(null, stop).ConfigureAwait(false);
         }
         catch (Exception failed) when (failed is TargetException or OperationCanceledException)
         {
             return (double.NaN, double.NaN);
         }
+        // An echo that was disturbed would be taken out of a delay that was not.
+        if (way is not null && (result.Quality.Incomplete || result.Quality.InvalidReasons().Count > 0
+            || way is StreamTarget { Broke: true } || result.Findings.Map is not { Reliable: true }))
+            return (double.NaN, double.NaN);
         var delays = result.Findings.Map is { Reliable: true } map ? map.Delay.Order().ToArray() : [];
         return delays.Length == 0
             ? (result.Findings.D50.Value, double.NaN)

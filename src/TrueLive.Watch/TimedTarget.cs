@@ -22,6 +22,12 @@ public sealed class TimedTarget(IProbeTarget target, TimeProvider time) : IProbe
     public IReadOnlyList<string> Notes => target.Notes;
 
     /// <inheritdoc/>
+    public int Unsent => target.Unsent;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<string> Faults => target.Faults;
+
+    /// <inheritdoc/>
     public IProbeTarget? MakeEcho() => target.MakeEcho();
 
     /// <inheritdoc/>

@@ -22,12 +22,13 @@ public sealed class ProbedStreamsTests : IDisposable
     public async Task A_plain_relay_passes_through_with_the_delay_of_the_instruments_own_echo()
     {
         var (there, back) = (FreePort.Next(), FreePort.Next());
-        using var relay = Relay(there, back);
+        using var relay = new Running(Relay(there, back));
         var report = await ReportAsync($"srt://127.0.0.1:{there}", $"srt://127.0.0.1:{back}");
-        relay.Kill();
         Assert.Contains("passes the picture through", (string)report["verdict"]!["sentence"]!, StringComparison.Ordinal);
+        var floor = report["metrics"]!["delay.minus_floor"]?["value"];
+        Assert.SkipWhen(floor is null, "the machine was too busy for an echo that counts");
         // Either may join between two pictures, and the relays are two.
-        Assert.InRange((double)report["metrics"]!["delay.minus_floor"]!["value"]!, -2 * FrameMs, 2 * FrameMs);
+        Assert.InRange((double)floor!, -2 * FrameMs, 2 * FrameMs);
         Assert.StartsWith("T3", (string)report["verdict"]!["tier"]!, StringComparison.Ordinal);
     }
 
@@ -36,9 +37,8 @@ public sealed class ProbedStreamsTests : IDisposable
     {
         var (there, back) = (FreePort.Next(), FreePort.Next());
         // SRT has its receiver hold packets back for as long as either side wants.
-        using var relay = Relay(there, back, "&latency=10000000");
+        using var relay = new Running(Relay(there, back, "&latency=10000000"));
         var report = await ReportAsync($"srt://127.0.0.1:{there}", $"srt://127.0.0.1:{back}", "quick");
-        relay.Kill();
         Assert.InRange((double)report["metrics"]!["delay.D50"]!["value"]!, 10_000, 10_800);
     }
 
@@ -46,11 +46,9 @@ public sealed class ProbedStreamsTests : IDisposable
     public async Task Our_own_stream_is_live_and_what_it_does_to_the_picture_is_told()
     {
         var (there, back) = (FreePort.Next(), FreePort.Next());
-        using var stream = Started("stream", $"srt://:{there}?mode=listener", "--out", $"srt://:{back}?mode=listener", "--size", "256x144",
-            "--prompt", "ink", "--data-folder", _folder);
+        using var stream = new Running(Started("stream", $"srt://:{there}?mode=listener", "--out", $"srt://:{back}?mode=listener", "--size", "256x144",
+            "--prompt", "ink", "--data-folder", _folder));
         var report = await ReportAsync($"srt://127.0.0.1:{there}", $"srt://127.0.0.1:{back}");
-        Process.Start("kill", ["-INT", $"{stream.Id}"]).Dispose();
-        await stream.WaitForExitAsync(Cancel);
         Assert.StartsWith("T3", (string)report["verdict"]!["tier"]!, StringComparison.Ordinal);
         Assert.DoesNotContain("passes the picture through", (string)report["verdict"]!["sentence"]!, StringComparison.Ordinal);
     }
@@ -72,5 +70,16 @@ public sealed class ProbedStreamsTests : IDisposable
         var report = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(_folder, "report", "report.json"), Cancel))!;
         Assert.SkipWhen((string)report["run"]!["validity"]! == "INVALID", (string)report["verdict"]!["sentence"]!);
         return report;
+    }
+
+    // Ends with its test, however that ends.
+    private sealed class Running(Process process) : IDisposable
+    {
+        public void Dispose()
+        {
+            process.Kill(entireProcessTree: true);
+            process.WaitForExit();
+            process.Dispose();
+        }
     }
 }

@@ -10,7 +10,13 @@ internal delegate Task<HttpResponseMessage> HttpFetch(Uri at, CancellationToken 
 /// Fetches HLS for a child that has no network: every playlist and segment is checked like a request of its own, wherever it lies. Begins
 /// near the end of what is there, and goes on there when it falls behind.
 /// </summary>
-internal sealed class HlsFeed(StreamAddress address, HttpFetch fetch, TimeProvider time)
+/// <param name="address">Where its playlist is.</param>
+/// <param name="fetch">Fetches.</param>
+/// <param name="time">Clock.</param>
+/// <param name="fromStart">
+/// For a stream that has just begun: whether to wait until there are as many segments as a reader keeps behind the end.
+/// </param>
+internal sealed class HlsFeed(StreamAddress address, HttpFetch fetch, TimeProvider time, bool fromStart = false)
 {
     private const int MaxPlaylist = 1 << 20;
     private const long MaxSegment = 128L << 20;
@@ -25,6 +31,9 @@ internal sealed class HlsFeed(StreamAddress address, HttpFetch fetch, TimeProvid
 
     private long _next = -1;
 
+    /// <summary>The longest duration of a segment; null before a playlist said it.</summary>
+    public TimeSpan? Segment { get; private set; }
+
     /// <summary>Copies segment after segment until the stream ends.</summary>
     /// <exception cref="HttpRequestException">It could not be fetched; the message says why.</exception>
     public async Task RunAsync(Stream to, CancellationToken cancel)
@@ -34,6 +43,14 @@ internal sealed class HlsFeed(StreamAddress address, HttpFetch fetch, TimeProvid
         if (list.Variants.Count > 0)
         {
             at = list.Variants.OrderBy(v => v.Bandwidth > MaxBandwidth ? v.Bandwidth : -v.Bandwidth).First().At;
+            list = await ListAsync(at, cancel).ConfigureAwait(false);
+        }
+        Segment = list.Target;
+        // Whoever joins at the first segment would be less far behind than any player that joins later. One that moves on with fewer
+        // segments has no more.
+        for (var first = list.First; fromStart && !list.Ended && list.Segments.Count < FromEnd && list.First == first;)
+        {
+            await Task.Delay(list.Target / 2, time, cancel).ConfigureAwait(false);
             list = await ListAsync(at, cancel).ConfigureAwait(false);
         }
         if (list.Segments.Count == 0 && list.Ended)

@@ -43,13 +43,17 @@ internal static class StreamArguments
         _ => throw new ArgumentException($"{place.Address.Kind} is no source."),
     };
 
-    /// <summary>The arguments of an input that somebody pushes to, once and whatever the key; with its <c>-i</c>.</summary>
+    /// <summary>
+    /// The arguments of an input that somebody pushes to, once, whatever the key, and within half a minute: a child whose owner was killed
+    /// must not keep the port. With its <c>-i</c>.
+    /// </summary>
     /// <param name="place">Where it listens.</param>
     public static string[] Awaited(StreamPlace place) => place.Address.Kind switch
     {
-        StreamKind.Rtsp => ["-rtsp_flags", "listen", .. Only("tcp,rtsp", "rtsp,rtp"), .. Wider, "-i", place.Url],
-        StreamKind.Rtmp => ["-listen", "1", .. Only("rtmp,tcp", "flv,live_flv"), .. Quick, "-i", place.Url],
-        _ => Input(place),
+        StreamKind.Rtsp => ["-rtsp_flags", "listen", "-listen_timeout", "30", .. Only("tcp,rtsp", "rtsp,rtp"), .. Wider, "-i", place.Url],
+        StreamKind.Rtmp => ["-listen", "1", "-timeout", "30", .. Only("rtmp,tcp", "flv,live_flv"), .. Quick, "-i", place.Url],
+        StreamKind.Udp => ["-timeout", "30000000", .. Input(place)],
+        _ => ["-listen_timeout", "30000000", .. Input(place)],
     };
 
     /// <summary>The arguments of an output: its container and where it goes.</summary>

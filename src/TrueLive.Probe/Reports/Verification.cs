@@ -59,6 +59,8 @@ public static class Verification
             Notes = report.Run.Notes ?? [],
             Look = report.Run.Look is { } look ? Math.Clamp(look, 1, ProbeProfile.Glance.Looks.Count) : null,
         };
+        // The numbers say what they say; what the probe failed at beside them is taken from the report.
+        quality = quality with { Faults = [.. report.Run.InvalidReasons.Except(quality.InvalidReasons())] };
         effort = effort with { Redraws = report.Run.Redraws };
         var (found, verdict) = quality.Look is null
             ? Judged(plan, seen, quality, effort, cancel)

@@ -5,8 +5,9 @@ using TrueLive.WebRtc.Transport;
 namespace TrueLive.Probe.Targets;
 
 /// <summary>
-/// Fetches HLS. The host that the user named may be anywhere; what a playlist names beside it must have a public address, or a measured
-/// service could have the probe call machines of the user's own network. Redirects are not followed.
+/// Fetches HLS. The host that the user named may be anywhere, but stays public where it was at first; what a playlist names beside it must
+/// have a public address. Otherwise a measured service could have the probe call machines of the user's own network. Redirects are not
+/// followed.
 /// </summary>
 internal sealed class HlsHosts : IDisposable
 {
@@ -14,7 +15,9 @@ internal sealed class HlsHosts : IDisposable
 
     private readonly string _named;
     private readonly HttpClient _http;
+    private bool? _isPublic;
 
+    /// <param name="named">The user's host as requests name it (<see cref="Uri.IdnHost"/>).</param>
     public HlsHosts(string named)
     {
         _named = named;
@@ -44,13 +47,24 @@ internal sealed class HlsHosts : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _http.Dispose();
 
+    /// <summary>Those of a host's addresses that may be called.</summary>
+    /// <exception cref="IOException">There are none.</exception>
+    internal IPAddress[] Usable(string host, IPAddress[] addresses)
+    {
+        IPAddress[] open = [.. addresses.Where(a => !PrivateAddress.Is(a))];
+        var named = string.Equals(host, _named, StringComparison.OrdinalIgnoreCase);
+        if (named)
+            _isPublic ??= open.Length == addresses.Length;
+        if (named && _isPublic is false)
+            return addresses;
+        return open.Length > 0 ? open : throw new IOException(named ? $"{host} has moved into a private network"
+            : $"its playlist leads to {host}, which is in a private network");
+    }
+
     private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancel)
     {
         var to = context.DnsEndPoint;
-        var addresses = await Dns.GetHostAddressesAsync(to.Host, cancel).ConfigureAwait(false);
-        IPAddress[] usable = to.Host == _named ? addresses : [.. addresses.Where(a => !PrivateAddress.Is(a))];
-        if (usable.Length == 0)
-            throw new IOException($"its playlist leads to {to.Host}, which is in a private network");
+        var usable = Usable(to.Host, await Dns.GetHostAddressesAsync(to.Host, cancel).ConfigureAwait(false));
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {

@@ -22,7 +22,7 @@ public interface IProbeTarget : IAsyncDisposable
 
     /// <summary>
     /// Hands a frame to the target's encoder. The caller keeps the frame. False when it could not be handed over, which counts against the
-    /// run; a frame that is dropped on a congested path counts as sent.
+    /// run (as does what <see cref="Unsent"/> finds later); a frame that is dropped on a congested path counts as sent.
     /// </summary>
     ValueTask<bool> SendAsync(VideoFrame frame, CancellationToken cancel);
 
@@ -40,6 +40,12 @@ public interface IProbeTarget : IAsyncDisposable
 
     /// <summary>What happened on the way and a reader of the report must know, such as a connection that was cut; no secrets.</summary>
     IReadOnlyList<string> Notes => [];
+
+    /// <summary>Pictures that were taken and turned out later not to be sent, or not in time. They count against the run.</summary>
+    int Unsent => 0;
+
+    /// <summary>What the probe itself failed at on the way, so that the run does not count, in words that say what to change.</summary>
+    IReadOnlyList<string> Faults => [];
 
     /// <summary>
     /// The way to the target and back without the target, to measure the instrument's own delay; null where the probe alone is that. The

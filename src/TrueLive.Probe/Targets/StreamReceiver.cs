@@ -6,13 +6,10 @@ namespace TrueLive.Probe.Targets;
 
 /// <summary>
 /// Takes pictures from an address, each as soon as it is decoded and with its own size. A source that is not there yet, is cut or says
-/// nothing is tried again each second.
+/// nothing is tried again each second, and given up at the end of a connection once no picture has come for a given time.
 /// </summary>
-internal sealed class StreamReceiver(StreamLeg leg, TimeProvider time) : IAsyncDisposable
+internal sealed class StreamReceiver(StreamLeg leg, TimeProvider time, TimeSpan patience) : IAsyncDisposable
 {
-    /// <summary>Once there was a picture, a source that gives none for so long is given up.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
     // The segments of HLS come seconds apart, and whoever calls us may be long in coming.
@@ -23,6 +20,8 @@ internal sealed class StreamReceiver(StreamLeg leg, TimeProvider time) : IAsyncD
     private Connection? _connection;
     private long? _last;
     private long _overdue;
+    private long _taken;
+    private readonly HlsHosts? _hosts = leg.Address.Kind == StreamKind.Hls ? new HlsHosts(leg.Address.Fetched.IdnHost) : null;
 
     /// <summary>Why the last connection ended or failed, in words without anything secret; null while none has.</summary>
     public string? Problem { get; private set; }
@@ -33,10 +32,16 @@ internal sealed class StreamReceiver(StreamLeg leg, TimeProvider time) : IAsyncD
     /// <summary>Pictures that were let go because this program was too slow to take them.</summary>
     public long Overdue => _overdue + (_connection?.Overdue ?? 0);
 
+    /// <summary>Pictures that came back, those that were let go included.</summary>
+    public long Taken => Volatile.Read(ref _taken) + Overdue;
+
+    /// <summary>With HLS the longest duration of a segment, once a playlist has said it.</summary>
+    public TimeSpan? Segment { get; private set; }
+
     /// <summary>The next picture, whose ticket says when it was decoded; null when the source is given up.</summary>
     public async ValueTask<VideoFrame?> NextAsync(CancellationToken cancel)
     {
-        while (_last is null || time.GetElapsedTime(_last.Value) < Patience)
+        while (_last is null || time.GetElapsedTime(_last.Value) < patience)
         {
             try
             {
@@ -44,9 +49,15 @@ internal sealed class StreamReceiver(StreamLeg leg, TimeProvider time) : IAsyncD
                 if (await _connection.ReadAsync(cancel).ConfigureAwait(false) is { } frame)
                 {
                     _last = time.GetTimestamp();
+                    _taken++;
+                    Segment = _connection.Segment;
                     return frame;
                 }
                 Problem = await _connection.WhyAsync().ConfigureAwait(false);
+            }
+            catch (MediaMachineException lacking) when (lacking.Errno == 0)
+            {
+                throw new TargetException(lacking.Message, lacking);
             }
             catch (Exception failed) when (failed is MediaException or TargetException)
             {
@@ -61,7 +72,11 @@ internal sealed class StreamReceiver(StreamLeg leg, TimeProvider time) : IAsyncD
     }
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => CloseAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await CloseAsync().ConfigureAwait(false);
+        _hosts?.Dispose();
+    }
 
     private async ValueTask CloseAsync()
     {
@@ -76,7 +91,7 @@ internal sealed class StreamReceiver(StreamLeg leg, TimeProvider time) : IAsyncD
     {
         var fetched = leg.Address.Kind == StreamKind.Hls;
         var input = LiveInput.Open(["-flags", "low_delay", .. leg.Arguments(place)], new ChildReach(Network: !fetched), _pool, time);
-        return new Connection(leg.Address, input, time, fetched || leg.Address.Listens ? LongSilence : Silence);
+        return new Connection(leg.Address, input, _hosts, time, fetched || leg.Address.Listens ? LongSilence : Silence);
     }
 
     /// <summary>One connection: a child that decodes, what feeds it where it is fetched by us, and the watch over its silence.</summary>
@@ -87,13 +102,15 @@ internal sealed class StreamReceiver(StreamLeg leg, TimeProvider time) : IAsyncD
         private readonly TimeSpan _silence;
         private readonly ITimer _watch;
         private readonly CancellationTokenSource _stop = new();
+        private readonly HlsFeed? _feed;
         private readonly Task _feeding;
         private volatile string? _why;
 
-        public Connection(StreamAddress address, LiveInput input, TimeProvider time, TimeSpan silence)
+        public Connection(StreamAddress address, LiveInput input, HlsHosts? hosts, TimeProvider time, TimeSpan silence)
         {
             (_address, _input, _silence) = (address, input, silence);
-            _feeding = address.Kind == StreamKind.Hls ? FeedAsync(time) : Task.CompletedTask;
+            _feed = hosts is null ? null : new HlsFeed(address, hosts.GetAsync, time, fromStart: true);
+            _feeding = FeedAsync();
             _watch = time.CreateTimer(_ =>
             {
                 _why ??= $"{address.Shown}: no picture came for {silence.TotalSeconds:0} s";
@@ -104,6 +121,8 @@ internal sealed class StreamReceiver(StreamLeg leg, TimeProvider time) : IAsyncD
         public bool HadPictures { get; private set; }
 
         public long Overdue => _input.Overdue;
+
+        public TimeSpan? Segment => _feed?.Segment;
 
         public async ValueTask<VideoFrame?> ReadAsync(CancellationToken cancel)
         {
@@ -134,12 +153,13 @@ internal sealed class StreamReceiver(StreamLeg leg, TimeProvider time) : IAsyncD
             _stop.Dispose();
         }
 
-        private async Task FeedAsync(TimeProvider time)
+        private async Task FeedAsync()
         {
-            using var hosts = new HlsHosts(_address.Host);
+            if (_feed is null)
+                return;
             try
             {
-                await new HlsFeed(_address, hosts.GetAsync, time).RunAsync(_input.Feed, _stop.Token).ConfigureAwait(false);
+                await _feed.RunAsync(_input.Feed, _stop.Token).ConfigureAwait(false);
             }
             catch (HttpRequestException failed)
             {

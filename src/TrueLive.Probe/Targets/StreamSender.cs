@@ -11,8 +11,18 @@ namespace TrueLive.Probe.Targets;
 /// </summary>
 internal sealed class StreamSender : IAsyncDisposable
 {
-    // A quarter of a second; what finds no room is let go, as an encoder does.
-    private const int Waiting = 8;
+    // The oldest that finds no room is let go, as an encoder does.
+    private const int Waiting = 2;
+
+    // What a child was given in the last second of a connection that broke may never have left it.
+    private const int Second = 30;
+
+    // A picture that waits for longer is later on its way than its code says.
+    private static readonly TimeSpan InTime = TimeSpan.FromSeconds(1.0 / Second);
+
+    // A child takes no more than its first picture or two before its connection stands.
+    private static readonly TimeSpan Blocked = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan Begins = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ProcessorTime = TimeSpan.FromDays(1);
@@ -27,17 +37,25 @@ internal sealed class StreamSender : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly RawMatroska _raw;
     private readonly FramePool _pool = new("probe sending", Waiting + 2);
-    private readonly Channel<(VideoFrame Frame, long At)> _frames =
-        Channel.CreateBounded<(VideoFrame Frame, long At)>(new BoundedChannelOptions(Waiting) { SingleReader = true });
-
+    private readonly Channel<(VideoFrame Frame, long At)> _frames;
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _running;
     private int _breaks;
-    private int _dropped;
+    private int _late;
+    private int _lost;
+    private int _given;
+    private long _stood;
+    private volatile bool _open;
 
     public StreamSender(StreamLeg leg, StimulusFormat format, TimeProvider time)
     {
-        (_leg, _time, _raw) = (leg, time, new RawMatroska(format.Width, format.Height));
+        (_leg, _time, _raw, _stood) = (leg, time, new RawMatroska(format.Width, format.Height), time.GetTimestamp());
+        _frames = Channel.CreateBounded<(VideoFrame Frame, long At)>(
+            new BoundedChannelOptions(Waiting) { FullMode = BoundedChannelFullMode.DropOldest }, old =>
+            {
+                old.Frame.Dispose();
+                Interlocked.Increment(ref _late);
+            });
         _running = Task.Run(() => RunAsync(_stop.Token));
     }
 
@@ -47,27 +65,39 @@ internal sealed class StreamSender : IAsyncDisposable
     /// <summary>How often a connection ended or failed.</summary>
     public int Breaks => Volatile.Read(ref _breaks);
 
-    /// <summary>Pictures that were let go because those before them were still waiting.</summary>
-    public int Dropped => Volatile.Read(ref _dropped);
+    /// <summary>Pictures that waited for the encoder, or the network behind it, for longer than one lasts, or were let go.</summary>
+    public int Late => Volatile.Read(ref _late);
+
+    /// <summary>Pictures that no connection stood for, or that may have been lost with it.</summary>
+    public int Lost => Volatile.Read(ref _lost);
+
+    /// <summary>When a connection that stood last took a picture; when this began before that.</summary>
+    public long Stood => Volatile.Read(ref _stood);
 
     /// <summary>Hands over a picture, which the caller keeps. Waits for nobody.</summary>
+    /// <exception cref="TargetException">Nothing can be sent any more.</exception>
     public void Offer(VideoFrame frame)
     {
+        if (_running.Exception is { InnerException: { } broken })
+            throw new TargetException($"Sending failed: {broken.Message}", broken);
+        if (!_open)
+        {
+            Interlocked.Increment(ref _lost);
+            return;
+        }
         var copy = _pool.Rent(frame.Width, frame.Height);
         frame.Y.CopyTo(copy.Y);
         frame.U.CopyTo(copy.U);
         frame.V.CopyTo(copy.V);
-        if (_frames.Writer.TryWrite((copy, _time.GetTimestamp())))
-            return;
-        copy.Dispose();
-        Interlocked.Increment(ref _dropped);
+        _frames.Writer.TryWrite((copy, _time.GetTimestamp()));
     }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync().ConfigureAwait(false);
-        await _running.ConfigureAwait(false);
+        // A fault was told to whoever sent.
+        await _running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _stop.Dispose();
         Empty();
     }
@@ -84,27 +114,30 @@ internal sealed class StreamSender : IAsyncDisposable
             {
                 break;
             }
-            catch (Exception failed) when (failed is MediaException or TargetException)
+            catch (Exception failed) when (failed is (MediaException and not MediaMachineException { Errno: 0 }) or TargetException)
             {
                 Problem = failed.Message;
             }
+            _open = false;
             Interlocked.Increment(ref _breaks);
+            Interlocked.Add(ref _lost, Math.Min(_given, Second) + Empty());
             await Task.Delay(Pause, _time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            Empty();
         }
     }
 
     // Returns why the connection ended.
     private async Task<string> PassAsync(CancellationToken stop)
     {
+        _given = 0;
         var place = await _leg.FindAsync(stop).ConfigureAwait(false);
         await using var child = FfmpegChild.Start("ffmpeg", ["-loglevel", "error", "-nostats", .. StreamArguments.Fed, .. Coding,
-            .. _leg.Arguments(place)], ProcessorTime, reach: new ChildReach(Network: true));
+            .. _leg.Arguments(place)], ProcessorTime, reach: new ChildReach(Network: true, Narrow: true));
         await using var ended = stop.Register(child.Kill);
         try
         {
             await child.Input.WriteAsync(_raw.Header(), CancellationToken.None).ConfigureAwait(false);
             var (began, last) = (_time.GetTimestamp(), TimeSpan.FromMilliseconds(-1));
+            _open = true;
             while (true)
             {
                 var (frame, at) = await _frames.Reader.ReadAsync(stop).ConfigureAwait(false);
@@ -112,7 +145,17 @@ internal sealed class StreamSender : IAsyncDisposable
                 {
                     // Containers count milliseconds, and no two pictures may have the same.
                     last = Later(_time.GetElapsedTime(began, at), last + TimeSpan.FromMilliseconds(1));
+                    var from = _time.GetTimestamp();
+                    _given++;
                     await child.Input.WriteAsync(_raw.Frame(frame, last), CancellationToken.None).ConfigureAwait(false);
+                    var now = _time.GetTimestamp();
+                    // Connecting takes no time of the stream's own: whoever plays it by its times would be late by that for good.
+                    if (last < Begins && _time.GetElapsedTime(from, now) > Blocked)
+                        began += now - from;
+                    if (_time.GetElapsedTime(at, now) > InTime)
+                        Interlocked.Increment(ref _late);
+                    if (_given >= Second)
+                        Volatile.Write(ref _stood, now);
                 }
             }
         }
@@ -125,9 +168,11 @@ internal sealed class StreamSender : IAsyncDisposable
 
     private static TimeSpan Later(TimeSpan a, TimeSpan b) => a > b ? a : b;
 
-    private void Empty()
+    private int Empty()
     {
-        while (_frames.Reader.TryRead(out var old))
+        var count = 0;
+        for (; _frames.Reader.TryRead(out var old); count++)
             old.Frame.Dispose();
+        return count;
     }
 }

@@ -35,16 +35,19 @@ internal sealed record RunQuality
     /// <summary>What happened on the way to the target and back, in words.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 
+    /// <summary>What else the probe itself failed at, in words that say what to change.</summary>
+    public IReadOnlyList<string> Faults { get; init; } = [];
+
     /// <summary>The look of a glance at which it was judged, from 1; null for a run of phases.</summary>
     public int? Look { get; init; }
 
     /// <summary>Reasons for which the run does not count; empty for a valid run.</summary>
     public IReadOnlyList<string> InvalidReasons()
     {
-        var reasons = new List<string>();
+        var reasons = new List<string>(Faults);
         if (SendDrops > MostUnsent)
             reasons.Add($"the probe failed to send {100 * SendDrops:0.0} % of its frames in time (limit 0.5 %); free the machine " +
-                "and run again");
+                "and the way to the target, and run again");
         if (TimerP99 > LatestP99)
             reasons.Add($"the probe's own timer was off by {1000 * TimerP99:0} ms (p99; limit half a frame, 17 ms); free the machine " +
                 "and run again");

@@ -120,6 +120,36 @@ public sealed class ProbeRunTests : IDisposable
         Assert.Contains("timer", result.Verdict.Sentence, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(20, null, "failed to send")]
+    [InlineData(0, "let go because this machine was too busy", "this machine was too busy")]
+    public async Task What_shows_late_not_to_have_gone_or_come_in_time_makes_the_run_invalid(int unsent, string? fault, string words)
+    {
+        var clock = new FastClock(4);
+        await using var target = new ScriptedTarget(clock, (_, frame, pool) => ScriptedTarget.Copy(frame, pool))
+        { Unsent = unsent, Faults = fault is null ? [] : [fault] };
+        var kept = 0;
+        var result = await new ProbeRun(target, Short with { Fast = 2, Hold = 0 }, ProbeSeed.From("late"), clock,
+            Small with { Keep = _ => kept++ }).RunAsync(null, TestContext.Current.CancellationToken);
+        Assert.Equal(0, kept);
+        Assert.Equal(TierLabel.Invalid, result.Verdict.Tier);
+        Assert.Contains(words, result.Verdict.Sentence, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_echo_that_was_disturbed_is_not_taken_out_of_the_delay()
+    {
+        var clock = new FastClock(6);
+        ScriptedTarget Straight(IReadOnlyList<string> faults, IProbeTarget? echo) =>
+            new(clock, (_, frame, pool) => ScriptedTarget.Copy(frame, pool)) { Faults = faults, Echo = echo };
+        await using var target = Straight([], Straight(["the echo failed at something"], null));
+        var report = await ProbeSession.RunAsync(target,
+            new ProbeSessionOptions { Profile = Short with { Fast = 2, Hold = 0 }, Folder = _folder, Run = Small },
+            clock, null, null, TestContext.Current.CancellationToken);
+        Assert.False(report.Run.Incomplete);
+        Assert.Null(report.Run.EchoD50Ms);
+    }
+
     [Fact]
     public async Task A_run_that_was_stopped_goes_on_where_it_was_and_its_report_verifies()
     {

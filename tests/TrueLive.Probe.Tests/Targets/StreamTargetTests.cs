@@ -25,22 +25,15 @@ public sealed class StreamTargetTests : IDisposable
     {
         var port = FreePort.Next();
         var address = $"rtmp://127.0.0.1:{port}/app/{Secret}";
-        await using var target = new StreamTarget(address, address, TimeProvider.System, Patience);
+        await using var target = new StreamTarget(address, address, TimeProvider.System, Patience) { Silence = Patience };
         var connecting = target.ConnectAsync(new StimulusFormat(160, 96), Cancel);
-        using (var nginx = await NginxAsync(port))
+        await WhileItRunsAsync(port, async () =>
         {
             await connecting;
-            Assert.Empty(target.Notes);
             await ShownAsync(target, 60);
             await ShownAsync(target, 200);
-            nginx.Kill();
-            await nginx.WaitForExitAsync(Cancel);
-        }
-        using (var nginx = await NginxAsync(port))
-        {
-            await ShownAsync(target, 100);
-            nginx.Kill();
-        }
+        });
+        await WhileItRunsAsync(port, () => ShownAsync(target, 100));
         foreach (var words in new[] { "the stream that came back broke off", "the stream to the target broke off" })
             Assert.Contains(target.Notes, n => n.StartsWith(words, StringComparison.Ordinal));
         Assert.Equal($"stream rtmp://127.0.0.1:{port}/… to rtmp://127.0.0.1:{port}/…", target.Description);
@@ -65,6 +58,28 @@ public sealed class StreamTargetTests : IDisposable
         Assert.Null(echo.MakeEcho());
         Assert.Matches("^stream [a-z]+://127.0.0.1:.* to [a-z]+://", echo.Description);
     }));
+
+    [Fact]
+    [Trait("Run", "long")]
+    public async Task Pictures_that_wait_for_a_way_that_is_too_slow_count_as_not_sent()
+    {
+        await using var target = Sending("udp://127.0.0.1:9000", ["-vf", "realtime=speed=0.1", "-f", "null", "-"]);
+        await target.ConnectAsync(new StimulusFormat(160, 96), Cancel);
+        await SendAsync(target, 60, () => target.Unsent > 20);
+        Assert.Contains(target.Notes, n => n.Contains("waited for the way to the target", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    [Trait("Run", "long")]
+    public async Task A_target_that_takes_nothing_any_more_ends_the_run_whatever_it_gives_back()
+    {
+        await using var target = Sending($"rtmp://127.0.0.1:{FreePort.Next()}/app/{Secret}", null);
+        await target.ConnectAsync(new StimulusFormat(160, 96), Cancel);
+        var ended = await Assert.ThrowsAsync<TargetException>(() => SendAsync(target, 60, () => false));
+        Assert.Contains("the target took no picture for 2 s.", ended.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(Secret, ended.Message, StringComparison.Ordinal);
+        Assert.True(target.Unsent > 0);
+    }
 
     [Theory]
     [InlineData("http://host.example/in", "rtmp://host.example/out/key", "--send: Pictures are sent to")]
@@ -92,49 +107,70 @@ public sealed class StreamTargetTests : IDisposable
     }
 
     [Fact]
-    public async Task A_playlist_cannot_lead_the_probe_into_the_users_own_network()
+    public async Task Both_ways_say_what_failed_at_which_address_without_its_key()
     {
-        using var inside = new HandMadeServer(HandMadeServer.Says("200 OK", ""));
-        using var outside = new HandMadeServer(HandMadeServer.Says("200 OK", "",
-            $"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nhttp://localhost:{inside.Address.Port}/one.ts\n"));
-        await using var receiver = new StreamReceiver(StreamLeg.From($"{outside.Address}live.m3u8"), TimeProvider.System);
+        var leg = StreamLeg.To($"rtmp://127.0.0.1:{FreePort.Next()}/app/{Secret}");
+        await using var sender = new StreamSender(leg, new StimulusFormat(160, 96), TimeProvider.System);
+        await using var receiver = new StreamReceiver(StreamLeg.From($"rtmp://127.0.0.1:{leg.Address.Port}/app/{Secret}"),
+            TimeProvider.System, Patience);
+        using var grey = new FramePool("levels", 1).Rent(160, 96);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
         var receiving = receiver.NextAsync(stop.Token).AsTask();
-        await UntilAsync(() => receiver.Problem is not null);
-        Assert.Contains("leads to localhost, which is in a private network", receiver.Problem, StringComparison.Ordinal);
+        await UntilAsync(() =>
+        {
+            sender.Offer(grey);
+            return sender.Problem is not null && receiver.Problem is not null;
+        });
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => receiving);
-        Assert.Equal(0, inside.Asked);
+        foreach (var problem in new[] { sender.Problem!, receiver.Problem! })
+        {
+            Assert.StartsWith($"rtmp://127.0.0.1:{leg.Address.Port}/…: ", problem, StringComparison.Ordinal);
+            Assert.DoesNotContain(Secret, problem, StringComparison.Ordinal);
+        }
     }
+
+    // Gives pictures back whatever is sent to it; where nothing is said of the way there, it is the address's own.
+    private static StreamTarget Sending(string to, string[]? arguments) => new(
+        StreamLeg.To(to) is var leg && arguments is not null ? leg with { Arguments = _ => arguments } : leg,
+        StreamLeg.From("udp://127.0.0.1:9000") with { Arguments = _ => ["-re", "-f", "lavfi", "-i", "color=s=160x96:r=30"] },
+        TimeProvider.System, Patience, null)
+    { Silence = arguments is null ? TimeSpan.FromSeconds(2) : Patience };
 
     // Sends pictures of one brightness until one comes back.
     private static async Task ShownAsync(IProbeTarget target, byte level)
     {
         using var over = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        var sending = Task.Run(() => SendAsync(target, level, over.Token), Cancel);
-        var (seen, mean) = (0, 0);
-        while (mean is 0 || Math.Abs(mean - level) > 12)
+        var sending = Task.Run(() => SendAsync(target, level, () => over.IsCancellationRequested), Cancel);
+        try
         {
-            var next = await target.ReceiveAsync(Cancel);
-            Assert.True(next is not null, $"{target.EndedBecause} {seen} pictures, the last of {mean}");
-            using var frame = next.Value.Frame;
-            (seen, mean) = (seen + 1, frame.Y[(frame.Height / 2 * frame.StrideY)..][frame.Width / 2]);
+            var (seen, mean) = (0, 0);
+            while (mean is 0 || Math.Abs(mean - level) > 12)
+            {
+                var next = await target.ReceiveAsync(Cancel);
+                Assert.True(next is not null, $"{target.EndedBecause} {seen} pictures, the last of {mean}");
+                using var frame = next.Value.Frame;
+                (seen, mean) = (seen + 1, frame.Y[(frame.Height / 2 * frame.StrideY)..][frame.Width / 2]);
+            }
         }
-        await over.CancelAsync();
-        await sending;
+        finally
+        {
+            await over.CancelAsync();
+            await sending;
+        }
     }
 
-    private static async Task SendAsync(IProbeTarget target, byte level, CancellationToken over)
+    private static async Task SendAsync(IProbeTarget target, byte level, Func<bool> over)
     {
         using var frame = new FramePool("levels", 1).Rent(160, 96);
         frame.Y.Fill(level);
         frame.U.Fill(128);
         frame.V.Fill(128);
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(33), TimeProvider.System);
-        while (!over.IsCancellationRequested)
+        while (!over())
         {
-            await target.SendAsync(frame, CancellationToken.None);
-            await timer.WaitForNextTickAsync(CancellationToken.None);
+            await target.SendAsync(frame, Cancel);
+            await timer.WaitForNextTickAsync(Cancel);
         }
     }
 
@@ -142,6 +178,20 @@ public sealed class StreamTargetTests : IDisposable
     {
         while (!condition())
             await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Cancel);
+    }
+
+    private async Task WhileItRunsAsync(int port, Func<Task> task)
+    {
+        using var nginx = await NginxAsync(port);
+        try
+        {
+            await task();
+        }
+        finally
+        {
+            nginx.Kill();
+            await nginx.WaitForExitAsync(CancellationToken.None);
+        }
     }
 
     private async Task<Process> NginxAsync(int port)
