@@ -91,8 +91,9 @@ public sealed class LipSyncTests
         var stamp = video.RtpTime - offset;
         var sent = sender.Stamps.MinBy(s => Math.Abs((int)(s.Stamp - stamp)));
         var taken = sent.At * 1000.0 / TimeProvider.System.TimestampFrequency + (int)(stamp - sent.Stamp) / 90.0;
-        var spoken = audio.RtpTime / 48.0;
-        return (long)(video.NtpTime - audio.NtpTime) * 1000.0 / (1L << 32) - (taken - spoken);
+        // The stamps of the sound begin anew after a day.
+        var apart = (int)((uint)(ulong)(taken * 48) - audio.RtpTime) / 48.0;
+        return (long)(video.NtpTime - audio.NtpTime) * 1000.0 / (1L << 32) - apart;
     }
 
     /// <summary>An Opus packet every 20 ms, stamped with the clock and numbered.</summary>
