@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Text;
 
 namespace TrueLive.Clips;
 
@@ -35,9 +36,13 @@ internal static class Sql
         {
             var parameter = command.CreateParameter();
             parameter.ParameterName = "@" + name;
-            parameter.Value = value ?? DBNull.Value;
+            parameter.Value = value is string words ? Storable(words) : value ?? DBNull.Value;
             command.Parameters.Add(parameter);
         }
         return command;
     }
+
+    // PostgreSQL takes neither NUL characters nor halves of surrogate pairs, which the words of a failure may hold.
+    private static string Storable(string words) =>
+        Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(words)).Replace("\0", "", StringComparison.Ordinal);
 }

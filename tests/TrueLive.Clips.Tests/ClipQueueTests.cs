@@ -42,6 +42,16 @@ public sealed class ClipQueueTests(PostgresServer postgres) : IClassFixture<Post
     }
 
     [Theory, InlineData("sqlite"), InlineData("postgres")]
+    public async Task A_reason_with_characters_that_not_every_database_stores_is_kept_without_them(string kind)
+    {
+        var (database, queue) = await OpenAsync(kind);
+        await using var _ = database;
+        var job = await queue.EnqueueAsync("anna", Request(), Cancel);
+        Assert.True(await queue.FailAsync((await queue.ClaimAsync(Cancel))!, "no \0picture \ud83d", Cancel));
+        Assert.Equal("no picture \ufffd", (await queue.FindAsync(job.Id, Cancel))!.Error);
+    }
+
+    [Theory, InlineData("sqlite"), InlineData("postgres")]
     public async Task A_worker_that_goes_silent_loses_its_job_and_its_late_result_is_refused(string kind)
     {
         var (database, queue) = await OpenAsync(kind);
