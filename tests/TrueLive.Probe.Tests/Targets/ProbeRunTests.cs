@@ -137,20 +137,6 @@ public sealed class ProbeRunTests : IDisposable
     }
 
     [Fact]
-    public async Task An_echo_that_was_disturbed_is_not_taken_out_of_the_delay()
-    {
-        var clock = new FastClock(6);
-        ScriptedTarget Straight(IReadOnlyList<string> faults, IProbeTarget? echo) =>
-            new(clock, (_, frame, pool) => ScriptedTarget.Copy(frame, pool)) { Faults = faults, Echo = echo };
-        await using var target = Straight([], Straight(["the echo failed at something"], null));
-        var report = await ProbeSession.RunAsync(target,
-            new ProbeSessionOptions { Profile = Short with { Fast = 2, Hold = 0 }, Folder = _folder, Run = Small },
-            clock, null, null, TestContext.Current.CancellationToken);
-        Assert.False(report.Run.Incomplete);
-        Assert.Null(report.Run.EchoD50Ms);
-    }
-
-    [Fact]
     public async Task A_run_that_was_stopped_goes_on_where_it_was_and_its_report_verifies()
     {
         var clock = new FastClock(3);

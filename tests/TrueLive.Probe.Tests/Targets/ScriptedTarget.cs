@@ -19,14 +19,10 @@ internal sealed class ScriptedTarget(TimeProvider time, Func<int, VideoFrame, Fr
 
     public IReadOnlyList<string> Faults { get; init; } = [];
 
-    public IProbeTarget? Echo { get; init; }
-
     /// <summary>Each prompt with the number of frames sent before it.</summary>
     public List<(int Frames, string Prompt)> Prompts { get; } = [];
 
     public string? EndedBecause { get; private set; }
-
-    public IProbeTarget? MakeEcho() => Echo;
 
     public Task ConnectAsync(StimulusFormat format, CancellationToken cancel) => Task.CompletedTask;
 
