@@ -81,7 +81,7 @@ internal sealed partial class SessionRecordings(
     /// <inheritdoc/>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
-        Task all = Task.WhenAll(_runs.Keys.Select(session => FinishAsync(session, "The server stopped.")));
+        Task all = Task.WhenAll(_runs.Keys.Select(session => FinishAsync(session, SessionRegistry.Stopped)));
         await all.WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await base.StopAsync(cancellationToken).ConfigureAwait(false);
     }
@@ -133,7 +133,8 @@ internal sealed partial class SessionRecordings(
     {
         await run.Output!.Completion.ConfigureAwait(false);
         run.Hosted.Recorded = null;
-        var because = run.Because ?? (run.Hosted.Session.Ended is null ? "It was stopped." : "The session ended.");
+        // At a shutdown the session may end before its recording is told to.
+        var because = run.Because ?? run.Hosted.Session.Ended?.Words ?? "It was stopped.";
         store.End(recording, because);
         _runs.TryRemove(run.Hosted.Session.Id, out _);
         LogEnded(logger, run.Hosted.Session.Id, recording.State.Id, because);

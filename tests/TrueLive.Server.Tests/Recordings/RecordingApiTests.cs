@@ -8,6 +8,7 @@ using TrueLive.Core.Models;
 using TrueLive.Core.Tiers;
 using TrueLive.Media.Tests.Files;
 using TrueLive.Server.Configuration;
+using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Tests.Http;
 using TrueLive.Server.Tests.Streams;
 
@@ -90,7 +91,7 @@ public sealed class RecordingApiTests(NumberedScene scene) : IClassFixture<Numbe
 
         As(server, Key);
         await server.Http.DeleteAsync($"/v1/sessions/{one["session"]}", Cancel);
-        await NativeClient.UntilAsync(async () => (string?)(await OfAsync(server, one))["ended_because"] == "The session ended.");
+        await NativeClient.UntilAsync(async () => (string?)(await OfAsync(server, one))["ended_because"] == "The client ended the session.");
         using var deleted = await server.Http.DeleteAsync($"/v1/recordings/{two["id"]}", Cancel);
         Assert.Equal(HttpStatusCode.NoContent, deleted.StatusCode);
         Overfill(three);
@@ -98,6 +99,16 @@ public sealed class RecordingApiTests(NumberedScene scene) : IClassFixture<Numbe
             == "Your recordings fill the 1000 MB that they may.");
         using var older = await server.Http.GetAsync($"/v1/recordings/{one["id"]}", Cancel);
         Assert.Equal(HttpStatusCode.NotFound, older.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_recording_says_that_the_server_stopped_where_its_session_ended_first()
+    {
+        await using var server = await StartAsync();
+        var begun = await BeginAsync(server);
+        await server.Services.GetRequiredService<SessionRegistry>().DrainAsync();
+        await NativeClient.UntilAsync(async () => (string?)(await OfAsync(server, begun))["ended_because"]
+            == "The server ended the session. The server stopped.");
     }
 
     [Fact]

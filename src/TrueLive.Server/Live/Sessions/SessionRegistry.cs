@@ -40,6 +40,9 @@ internal sealed partial class SessionRegistry(
     /// <summary>Time after which an address that was taken over may be taken over again.</summary>
     public static readonly TimeSpan ContestTime = TimeSpan.FromMinutes(2);
 
+    /// <summary>Why sessions end when the server does, in words for people.</summary>
+    public const string Stopped = "The server stopped.";
+
     // A sender silent for this long has gone, though its connection may not have noticed.
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(2);
 
@@ -300,7 +303,7 @@ internal sealed partial class SessionRegistry(
         lock (_admit)
             _draining = true;
         foreach (var hosted in _hosted.Values)
-            End(hosted, EndCause.ControlServer);
+            End(hosted, EndCause.ControlServer, Stopped);
         await Task.WhenAll(_closing.Values.Select(c => c.Task)).ConfigureAwait(false);
     }
 
@@ -394,8 +397,9 @@ internal sealed partial class SessionRegistry(
         session.Moved += (s, step) => SessionLog.Moved(logger, s.Id, step);
         Expect(hosted);
         if (options.SessionMinutes > 0)
-            hosted.Limit = time.CreateTimer(_ => End(hosted, EndCause.ControlServer), null, TimeSpan.FromMinutes(options.SessionMinutes),
-                Timeout.InfiniteTimeSpan);
+            hosted.Limit = time.CreateTimer(
+                _ => End(hosted, EndCause.ControlServer, $"It reached the {options.SessionMinutes} minutes that a session may have."), null,
+                TimeSpan.FromMinutes(options.SessionMinutes), Timeout.InfiniteTimeSpan);
         return hosted;
     }
 

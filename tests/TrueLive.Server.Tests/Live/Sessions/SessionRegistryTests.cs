@@ -298,7 +298,7 @@ public sealed class SessionRegistryTests : IAsyncDisposable
         var hosted = Create();
         _ = Run(hosted, new StillVideo());
         _time.Advance(TimeSpan.FromMinutes(5));
-        Assert.Equal(EndCause.ControlServer, hosted.Session.Ended!.Cause);
+        Assert.Equal("The server ended the session. It reached the 5 minutes that a session may have.", hosted.Session.Ended!.Words);
     }
 
     [Fact]
