@@ -6,6 +6,8 @@ const NAMED = 300;
 // A frame is stamped at most this late after its capture, and leaves at most this long after it, in ms.
 const LATE = 12;
 const QUEUED = 500;
+// With the right offset, three stamps in four lie within this many ms of one distance from their captures.
+const CLOSE = 2;
 // After a stall of this length, in ms, a browser may reset its clocks.
 const STALL = 250;
 
@@ -27,6 +29,8 @@ export class CaptureClock {
   #doubt = 0;
   #named = new Map();
   #unwrapped = null;
+  // The last stamp that lay close to a capture, and that capture.
+  #last = { rtp: null, at: -Infinity };
 
   /** A frame of the sent stream was captured at this `performance.now()` time. */
   captured(at) {
@@ -59,14 +63,19 @@ export class CaptureClock {
   #name(rtp, ms, seenAt) {
     const at = ms - this.#fit.offset;
     const near = this.#captures.filter((c) => at - c >= this.#fit.early && at - c <= this.#fit.late);
-    if (near.length === 1) {
+    // Two stamps on one capture: the machine stopped between the capture and the stamp of the first.
+    if (near.length === 1 && near[0] > this.#last.at) {
       // The browser's two clocks drift apart.
       this.#fit.offset += Math.max(-1, Math.min(1, at - near[0])) / 8;
       this.#doubt = Math.max(0, this.#doubt - 1);
+      this.#last = { rtp, at: near[0] };
       if (this.#doubt) return;
       this.#named.set(rtp, near[0]);
       if (this.#named.size > NAMED) this.#named.delete(this.#named.keys().next().value);
-    } else this.#doubt += 4;
+    } else {
+      this.#named.delete(this.#last.rtp);
+      this.#doubt += 4;
+    }
     // A frame that seems to leave before its capture means that the offset is that of a later frame.
     if (at <= seenAt + 2 && this.#doubt <= 12) return;
     this.#named.delete(rtp);
@@ -96,8 +105,9 @@ export class CaptureClock {
     }
     const closest = Math.min(...fits.map((f) => f.spread));
     const alike = fits.filter((f) => f.spread <= 2 * closest + 1);
-    if (!alike.length || (alike.length > 1 && !this.#prompt(alike[0]))) return;
+    if (!alike.length || !(alike.length > 1 ? this.#prompt(alike[0]) : closest <= CLOSE)) return;
     const { offset, spread } = alike[0];
+    this.#last = { rtp: null, at: -Infinity };
     this.#fit = { offset, early: -Math.min(3, 1 + 2 * spread), late: Math.min(LATE, 1 + 3 * spread) };
   }
 
