@@ -18,8 +18,12 @@ internal sealed partial class UsageKeeper(
 
     /// <summary>Rows of these days, those that are not written yet included.</summary>
     /// <exception cref="IOException">The store cannot be read.</exception>
-    public async Task<IReadOnlyList<UsageRow>> ReadAsync(DateOnly from, DateOnly to, CancellationToken cancel) =>
-        UsageFolder.Union([await store.ReadAsync(from, to, cancel).ConfigureAwait(false), ledger.Between(from, to)]);
+    public async Task<IReadOnlyList<UsageRow>> ReadAsync(DateOnly from, DateOnly to, CancellationToken cancel)
+    {
+        // First the ledger: rows that go from it to the store meanwhile are in one of the two.
+        var held = ledger.Between(from, to);
+        return UsageFolder.Union([held, await store.ReadAsync(from, to, cancel).ConfigureAwait(false)]);
+    }
 
     /// <summary>Rows that were read before, with what this process has counted and was told of these days since.</summary>
     public IReadOnlyList<UsageRow> Renew(IReadOnlyList<UsageRow> read, DateOnly from, DateOnly to) =>

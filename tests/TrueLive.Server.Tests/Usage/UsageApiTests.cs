@@ -62,11 +62,11 @@ public sealed class UsageApiTests : IDisposable
     }
 
     [Fact]
-    public async Task Rows_that_no_honest_machine_counts_do_not_take_the_sums_of_others_away()
+    public async Task Rows_of_the_most_that_a_machine_may_count_do_not_take_the_sums_of_others_away()
     {
         await using var server = await RunningServer.StartAsync(o => o.DataFolder = _data);
-        var row = new UsageRow(Today, "a", "local", "", UsageKind.Live, "ink", 1, 1, 1, long.MaxValue / 2);
-        Assert.False(row.IsSound);
+        var row = new UsageRow(Today, "a", "local", "", UsageKind.Live, "ink", 1, 1, 1, 1_000_000_000_000_000);
+        Assert.True(row.IsSound);
         server.Services.GetRequiredService<UsageLedger>().Take([row, row with { Source = "b" }, row with { Source = "c" }]);
         var (status, text, _) = await AskAsync(server, null, $"/v1/usage{Now()}&of=all");
         Assert.True(status == HttpStatusCode.OK, text);

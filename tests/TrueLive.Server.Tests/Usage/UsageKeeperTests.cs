@@ -44,6 +44,18 @@ public sealed class UsageKeeperTests
         await keeper.StopAsync(TestContext.Current.CancellationToken);
     }
 
+    [Fact]
+    public async Task Rows_that_go_to_the_store_while_it_is_read_are_in_what_is_read()
+    {
+        var time = new UsageLedgerTests.SetClock();
+        var (ledger, store) = (new UsageLedger(time), new SharedStore(time));
+        using var keeper = new UsageKeeper(ledger, store, new ServerOptions(), time, NullLogger<UsageKeeper>.Instance);
+        var row = new UsageRow(SharedStore.Today, "another", "key-a", "", UsageKind.Live, "ink", 1, 1, 1, 1);
+        ledger.Take([row]);
+        store.Reading = () => ledger.Forget(ledger.Change);
+        Assert.Equal(row, Assert.Single(await keeper.ReadAsync(row.Day, row.Day, TestContext.Current.CancellationToken)));
+    }
+
     private sealed class SharedStore(TimeProvider time) : IUsageStore
     {
         public static readonly DateOnly Today = new(2026, 2, 28);
@@ -51,6 +63,8 @@ public sealed class UsageKeeperTests
         private int _written;
 
         public TaskCompletionSource<(DateOnly Before, long At)> Forgot { get; } = new();
+
+        public Action Reading { get; set; } = () => { };
 
         public int Written => Volatile.Read(ref _written);
 
@@ -60,8 +74,11 @@ public sealed class UsageKeeperTests
             return Task.CompletedTask;
         }
 
-        public Task<IReadOnlyList<UsageRow>> ReadAsync(DateOnly from, DateOnly to, CancellationToken cancel) =>
-            Task.FromResult<IReadOnlyList<UsageRow>>([]);
+        public Task<IReadOnlyList<UsageRow>> ReadAsync(DateOnly from, DateOnly to, CancellationToken cancel)
+        {
+            Reading();
+            return Task.FromResult<IReadOnlyList<UsageRow>>([]);
+        }
 
         public Task<DateOnly?> TodayAsync(CancellationToken cancel) => Task.FromResult<DateOnly?>(Today);
 
