@@ -45,7 +45,7 @@ public sealed partial class FolderTests
             Fused: Convolutions Graphs Manifest
             Catalogue: Devices Graphs Manifest
             Convolutions: Graphs Threads
-            Text: Graphs Manifest Prompts
+            Text: Devices Graphs Manifest Prompts
             Graphs: Devices Manifest
             Devices: Manifest
             Motion: Threads
