@@ -39,7 +39,7 @@ internal static class GpuBench
         var data = arguments.Text("--data-folder") ?? new ServerOptions().DataPath;
         try
         {
-            GraphDevice.Choose(device, data);
+            GraphDevice.Choose(device, data, arguments.Has("--cuda-graphs"));
         }
         catch (ModelException wrong)
         {
@@ -47,6 +47,8 @@ internal static class GpuBench
         }
         var torch = JsonNode.Parse(await File.ReadAllTextAsync(Path.Combine(shapes, "torch.json")).ConfigureAwait(false))!;
         var fixture = GpuFixture.Load(shapes);
+        if (arguments.Has("--cuda-graphs"))
+            return await GpuGraphs.RunAsync(shapes, fixture, frames, runs, arguments.Has("--write")).ConfigureAwait(false);
         var text = new StringBuilder();
         Line("# A diffusion pipeline of SD-Turbo's shapes on a GPU");
         Line("");
@@ -59,7 +61,7 @@ internal static class GpuBench
         Line($"- Networks: {what}, random weights. {fixture.Side}x{fixture.Side}. The pictures are noise; speed and " +
             "parity do not depend on that.");
         Line("");
-        Line($"Each network alone, tensors copied to the device and back, {runs} calls after 5 that do not count. PyTorch's time is " +
+        Line($"Each network alone, as a session calls it, tensors copied to the device and back, {runs} calls after 5 that do not count. PyTorch's time is " +
             "without copies. Difference: the largest one to PyTorch's output, as a share of its largest number (at most " +
             $"{GpuFixture.Limit}).");
         Line("");
@@ -92,16 +94,21 @@ internal static class GpuBench
         }
         Line("");
         Line(await MemoryAsync(shapes, fixture.Side, python).ConfigureAwait(false));
-        Console.Write(text);
+        Line("");
+        Line(await GpuServer.DelayAsync(shapes, fixture.Side, device, data).ConfigureAwait(false));
         if (arguments.Has("--write"))
-            await File.WriteAllTextAsync(Path.Combine(Machine.Repository, "bench", "results", "gpu.md"), text.ToString())
-                .ConfigureAwait(false);
+            await File.WriteAllTextAsync(Results, text.ToString()).ConfigureAwait(false);
         if (wrongs == 0)
             return 0;
         Console.Error.WriteLine($"{wrongs} network(s) differ from PyTorch by more than {GpuFixture.Limit}.");
         return 1;
 
-        void Line(string line) => text.Append(line).Append('\n');
+        // At once: what was measured until then is worth having when the next case ends the process.
+        void Line(string line)
+        {
+            Console.WriteLine(line);
+            text.Append(line).Append('\n');
+        }
 
         void Row(string name, List<double> times, int lag) => Line(FormattableString.Invariant(
             $"| {name} | {P(times, 0.5):0.00} | {P(times, 0.95):0.00} | {1000 * times.Count / times.Sum():0.0} | {lag} |"));
@@ -135,16 +142,21 @@ internal static class GpuBench
         }
     }
 
-    private static double P(IEnumerable<double> values, double quantile) => Statistics.Quantile(values, quantile);
+    /// <summary>Where the figures are kept.</summary>
+    public static string Results => Path.Combine(Machine.Repository, "bench", "results", "gpu.md");
 
-    private static string Folder(string from, string spec)
+    public static double P(IEnumerable<double> values, double quantile) => Statistics.Quantile(values, quantile);
+
+    /// <summary>A copy of a pipeline with other steps.</summary>
+    public static string Folder(string from, string spec)
     {
         var to = Directory.CreateTempSubdirectory("truelive-bench").FullName;
         DiffusionBench.Copy(from, to, spec);
         return to;
     }
 
-    private static List<double> Steps(IVideoModel model, int side, int count)
+    /// <summary>Milliseconds of each step on a moving scene.</summary>
+    public static List<double> Steps(IVideoModel model, int side, int count)
     {
         using var session = model.CreateSession(side, side);
         var scene = new MovingScene(side, side, 30, Pool);

@@ -1,4 +1,4 @@
-"""Makes a diffusion pipeline with the shapes of SD-Turbo and TAESD and random weights, and measures PyTorch with it, for bench/gpu/run.
+"""Makes a diffusion pipeline with the shapes of SD-Turbo and TAESD and random weights, and measures PyTorch with it, for eng/gpu-check.
 
 Usage: shapes.py OUT [--tiny] [--device cuda:0]     OUT must not exist; --tiny makes networks that a processor runs in milliseconds
 

@@ -1,4 +1,4 @@
-"""The same pipeline in PyTorch as a worker, for bench/gpu/run: encode, one or more steps of the UNet, decode. shapes.json says which."""
+"""The same pipeline in PyTorch as a worker, for eng/gpu-check: encode, one or more steps of the UNet, decode. shapes.json says which."""
 
 import json
 from pathlib import Path

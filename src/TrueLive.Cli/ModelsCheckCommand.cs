@@ -58,7 +58,8 @@ internal static class ModelsCheckCommand
 
     private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancel)
     {
-        if (GraphDevice.Choose(parsed.GetValue(Device)!, ModelsCommand.Options(parsed).DataPath) is { } note)
+        var options = ModelsCommand.Options(parsed);
+        if (GraphDevice.Choose(parsed.GetValue(Device)!, options.DataPath, options.CudaGraphs) is { } note)
             await Console.Error.WriteLineAsync(note).ConfigureAwait(false);
         using var model = ModelLoader.Load(ModelsCommand.Find(parsed, parsed.GetValue(Which)!), parsed.GetValue(Threads),
             TimeProvider.System);

@@ -49,10 +49,13 @@ internal static class MachineChecks
     {
         try
         {
-            var note = GraphDevice.Choose(options.Device, options.DataPath);
+            var note = GraphDevice.Choose(options.Device, options.DataPath, options.CudaGraphs);
             var runtime = $"ONNX Runtime {OnnxRuntimeInfo.Version} ({string.Join(", ", OnnxRuntimeInfo.Providers)})";
             return note is not null
                 ? Finding.Note("gpu", $"{runtime}. {note}", "Nothing to mend where the processor is enough: the capacity below is its own.")
+                : options.CudaGraphs && GraphDevice.Current.Gpu is not null
+                ? Finding.Note("gpu", $"{runtime}; models run on {GraphDevice.Current}, with CUDA graphs.", "cuda_graphs was never tried on a GPU " +
+                    "by its makers: look at the pictures, and see with models check whether a model uses them.")
                 : Finding.Right("gpu", GraphDevice.Current.Gpu is null ? $"{runtime}; no GPU is needed"
                     : $"{runtime}; models run on {GraphDevice.Current}");
         }

@@ -18,15 +18,17 @@ public static partial class CallFilter
     private const uint CloneThread = 0x10000;
 
     // clone3 takes its flags in memory, which a filter cannot read: if it reports ENOSYS, the C library falls back to clone.
-    private static readonly (uint Machine, uint Clone, uint Clone3, uint[] Refused, uint[] Sockets)? Calls =
+    private static readonly (uint Machine, uint Clone, uint Clone3, uint[] Refused, uint[] NoSockets)? Calls =
         RuntimeInformation.ProcessArchitecture switch
         {
             // `fork vfork ptrace add_key request_key keyctl unshare setns bpf perf_event_open userfaultfd process_vm_* io_uring_*`;
-            // `socket socketpair setsid setpgid`
+            // `socket socketpair setsid setpgid memfd_create shmget`
             Architecture.X64 =>
-                (0xc000003e, 56, 435, [57, 58, 101, 248, 249, 250, 272, 308, 321, 298, 323, 310, 311, 425, 426, 427], [41, 53, 112, 109]),
+                (0xc000003e, 56, 435, [57, 58, 101, 248, 249, 250, 272, 308, 321, 298, 323, 310, 311, 425, 426, 427],
+                    [41, 53, 112, 109, 319, 29]),
             Architecture.Arm64 =>
-                (0xc00000b7, 220, 435, [117, 217, 218, 219, 97, 268, 280, 241, 282, 270, 271, 425, 426, 427], [198, 199, 157, 154]),
+                (0xc00000b7, 220, 435, [117, 217, 218, 219, 97, 268, 280, 241, 282, 270, 271, 425, 426, 427],
+                    [198, 199, 157, 154, 279, 194]),
             _ => null,
         };
 
@@ -37,7 +39,9 @@ public static partial class CallFilter
     /// <summary>
     /// A file that holds the filter, for a command that opens it before it enters the sandbox; it is there as long as this process is.
     /// </summary>
-    /// <param name="sockets">Whether the child may make sockets, and leave its process group.</param>
+    /// <param name="sockets">
+    /// Whether the child may make sockets, leave its process group, and make memory that outlives what is mapped of it.
+    /// </param>
     /// <exception cref="IOException">The system cannot provide the memory.</exception>
     public static string PathOf(bool sockets) => AnonymousFile.PathOf((sockets ? WithSockets : WithoutSockets).Value);
 

@@ -28,6 +28,8 @@ internal static class DecoderJail
         ["DOTNET_EnableDiagnostics"] = "0",
         ["DOTNET_GCHeapHardLimit"] = "0x10000000",
         ["DOTNET_TieredPGO"] = "0",
+        // Maps compiled code twice by a file in memory, which it may not make.
+        ["DOTNET_EnableWriteXorExecute"] = "0",
         ["MALLOC_ARENA_MAX"] = "2",
     };
 

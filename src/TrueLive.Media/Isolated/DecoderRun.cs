@@ -21,6 +21,12 @@ internal sealed class DecoderRun : IValueTaskSource<VideoFrame?>, IDisposable
     /// <summary>Longest time for any other picture but JPEG, of which large ones wait for a processor that nobody else wants.</summary>
     public static readonly TimeSpan PictureLimit = TimeSpan.FromSeconds(10);
 
+    /// <summary>Most threads of the process and the sandbox around it; it has about fifteen.</summary>
+    public const int MaxThreads = 64;
+
+    /// <summary>Most memory that it shares, beside that of the pictures, which no limit of the kernel counts.</summary>
+    public const long MaxShared = 64L << 20;
+
     private static readonly TimeSpan WatchInterval = TimeSpan.FromSeconds(1);
 
     private readonly Lock _gate = new();
@@ -29,10 +35,13 @@ internal sealed class DecoderRun : IValueTaskSource<VideoFrame?>, IDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly LastWords _words;
     private readonly TimeProvider _time;
+    private readonly Func<string, ProcessStartInfo> _start;
     private ManualResetValueTaskSourceCore<VideoFrame?> _result = new() { RunContinuationsAsynchronously = true };
     private Process? _process;
     private Stream? _requests;
     private FramePool? _pool;
+    private IReadOnlyList<int> _members = [];
+    private bool _complete;
     private string? _why;
     private byte[] _said = [];
     private string? _trouble;
@@ -42,9 +51,11 @@ internal sealed class DecoderRun : IValueTaskSource<VideoFrame?>, IDisposable
     private bool _pending;
     private bool _answered;
 
-    public DecoderRun(TimeProvider time)
+    /// <param name="time">Clock.</param>
+    /// <param name="start">How the process is started with the path of the memory; a decode process where it is null.</param>
+    public DecoderRun(TimeProvider time, Func<string, ProcessStartInfo>? start = null)
     {
-        _time = time;
+        (_time, _start) = (time, start ?? DecoderJail.Around);
         _words = new LastWords(time, _stop.Token);
     }
 
@@ -53,6 +64,16 @@ internal sealed class DecoderRun : IValueTaskSource<VideoFrame?>, IDisposable
 
     /// <summary>Id of the process that leads the group of the decode process; null before its start.</summary>
     public int? ProcessId { get; private set; }
+
+    /// <summary>Processor time that the process has used so far, the sandbox around it included.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            lock (_gate)
+                return ProcessGroup.Usage(Members()).ProcessorTime;
+        }
+    }
 
     /// <summary>Hands coded bytes over; only when the last result has been taken.</summary>
     public ValueTask<VideoFrame?> Decode(in EncodedFrame encoded, FramePool pool)
@@ -77,7 +98,7 @@ internal sealed class DecoderRun : IValueTaskSource<VideoFrame?>, IDisposable
         using var watch = _time.CreateTimer(_ => Watch(), null, WatchInterval, WatchInterval);
         try
         {
-            var process = Process.Start(DecoderJail.Around(_memory.Path))!;
+            var process = Process.Start(_start(_memory.Path))!;
             errors = _words.ReadAsync(process.StandardError.BaseStream);
             // One that has been taken over may fill its own input; we hold locks while we write there.
             Pipe.NeverWait(process.StandardInput.BaseStream);
@@ -207,6 +228,7 @@ internal sealed class DecoderRun : IValueTaskSource<VideoFrame?>, IDisposable
         try
         {
             var limit = _answered && !_isJpeg ? PictureLimit : StartLimit;
+            Limit();
             if (_pending && _time.GetElapsedTime(_asked) > limit)
                 End($"The decode process took more than {limit.TotalSeconds:0} s for a picture.");
         }
@@ -214,6 +236,25 @@ internal sealed class DecoderRun : IValueTaskSource<VideoFrame?>, IDisposable
         {
             _gate.Exit();
         }
+    }
+
+    // What the kernel counts for none of its limits.
+    private void Limit()
+    {
+        var usage = ProcessGroup.Usage(Members());
+        if (usage.Threads > MaxThreads)
+            End($"The decode process has {usage.Threads} threads; at most {MaxThreads} are taken.");
+        var most = MaxShared + (long)DecoderMemory.SlotBytes * DecoderMemory.Slots;
+        if (usage.SharedBytes > most)
+            End($"The decode process shares {usage.SharedBytes >> 20} MB of memory; at most {most >> 20} are taken.");
+    }
+
+    // Once it has answered, it is shut in and can start no others.
+    private IReadOnlyList<int> Members()
+    {
+        if (!_complete && _started)
+            (_members, _complete) = (ProcessGroup.Members(_process!.Id), _answered);
+        return _members;
     }
 
     private void Kill()

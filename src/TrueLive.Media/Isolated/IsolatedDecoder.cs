@@ -5,10 +5,10 @@ using TrueLive.Media.Codecs;
 
 namespace TrueLive.Media.Isolated;
 
-/// <summary>A decode process ended while its stream went on.</summary>
+/// <summary>A decode process ended by itself, or was ended for what it did.</summary>
 /// <param name="Why">Why, as a sentence.</param>
 /// <param name="Words">The last lines that it wrote; may be empty.</param>
-/// <param name="Pause">After which it is started anew.</param>
+/// <param name="Pause">After which it is started anew; 0 where the stream was over by then, and it is not.</param>
 public sealed record DecoderEnd(string Why, string Words, TimeSpan Pause);
 
 /// <summary>
@@ -20,6 +20,8 @@ public sealed class IsolatedDecoder : ILiveDecoder
 {
     private const string Away =
         "The process that decodes this video ended, and is started anew. Pictures go on with the next key frame.";
+
+    private const string Over = "Its stream is over.";
 
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan LastPause = TimeSpan.FromSeconds(16);
@@ -38,7 +40,7 @@ public sealed class IsolatedDecoder : ILiveDecoder
 
     /// <summary>Starts the process beside the caller.</summary>
     /// <param name="time">Clock.</param>
-    /// <param name="ended">Called on a thread of its own each time the process ended and is to be started anew.</param>
+    /// <param name="ended">Called on a thread of its own each time the process ended before its stream did.</param>
     /// <exception cref="OutOfMemoryException">The system has no thread for it.</exception>
     public IsolatedDecoder(TimeProvider time, Action<DecoderEnd>? ended = null)
     {
@@ -76,6 +78,16 @@ public sealed class IsolatedDecoder : ILiveDecoder
 
     /// <inheritdoc/>
     public long Dropped => _dropped;
+
+    /// <summary>Processor time that the process has used so far; that of one that ended is forgotten.</summary>
+    internal TimeSpan ProcessorTime
+    {
+        get
+        {
+            lock (_gate)
+                return _run?.ProcessorTime ?? TimeSpan.Zero;
+        }
+    }
 
     /// <summary>Id of the process that leads the group of the decode process; null while there is none.</summary>
     internal int? ProcessId
@@ -125,7 +137,7 @@ public sealed class IsolatedDecoder : ILiveDecoder
         lock (_gate)
         {
             _over = true;
-            _run?.End("Its stream is over.");
+            _run?.End(Over);
         }
         _wake.Set();
     }
@@ -175,14 +187,18 @@ public sealed class IsolatedDecoder : ILiveDecoder
             var began = _time.GetTimestamp();
             var (why, words) = RunOne();
             _wake.Reset();
+            bool over;
             lock (_gate)
+                over = _over;
+            if (over)
             {
-                if (_over)
-                    return;
+                if (why is not (null or Over))
+                    Tell(new DecoderEnd(why, words, TimeSpan.Zero));
+                return;
             }
             if (_time.GetElapsedTime(began) > Worked)
                 pause = FirstPause;
-            Tell(new DecoderEnd(why, words, pause));
+            Tell(new DecoderEnd(why!, words, pause));
             using (_time.CreateTimer(_ => _wake.Set(), null, pause, Timeout.InfiniteTimeSpan))
                 _wake.Wait();
         }
@@ -201,7 +217,7 @@ public sealed class IsolatedDecoder : ILiveDecoder
     }
 
     // Whatever goes wrong with one process is no reason to try no other, and must not end this one.
-    private (string Why, string Words) RunOne()
+    private (string? Why, string Words) RunOne()
     {
         DecoderRun? run = null;
         try
@@ -209,7 +225,7 @@ public sealed class IsolatedDecoder : ILiveDecoder
             lock (_gate)
             {
                 if (_over)
-                    return default;
+                    return (null, "");
                 run = _run ??= new DecoderRun(_time);
             }
             return run.Run();

@@ -70,6 +70,9 @@ public abstract class FolderModel : IVideoModel
     /// <inheritdoc/>
     public abstract void Dispose();
 
+    /// <summary>How it runs here, where that was asked for and may have turned out otherwise; a sentence, or null.</summary>
+    public virtual string? Note => null;
+
     /// <summary>A warmed-up session at the model's own size, for a size that <see cref="ModelSizes.Nearest"/> returned.</summary>
     internal abstract IModelSession Open(int width, int height);
 }

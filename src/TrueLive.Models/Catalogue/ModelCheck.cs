@@ -70,6 +70,8 @@ public static class ModelCheck
         var prompt = new Prompt(1, text, 1, TimeSpan.Zero, model.Read(text));
         if (!prompt.Reading.Understood)
             findings.Add($"The prompt '{text}' was not understood: {prompt.Reading.Note}");
+        if (model.Note is { } note)
+            findings.Add(note);
         var timings = sizes.Select(s => model.Info.Sizes.Nearest(s.Width, s.Height)).Distinct()
             .Select(s => Time(model, frames, s, prompt, time)).ToArray();
 

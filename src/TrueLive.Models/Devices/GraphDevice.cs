@@ -11,26 +11,35 @@ namespace TrueLive.Models.Devices;
 public static class GraphDevice
 {
     private static readonly Lock Choosing = new();
+    private static readonly Lock OneAtATime = new();
     private static string? _folder;
 
     /// <summary>The device that graphs run on.</summary>
     public static ComputeDevice Current { get; private set; } = ComputeDevice.Processor;
+
+    /// <summary>Whether graphs of fixed shapes are captured as CUDA graphs.</summary>
+    internal static bool CudaGraphs { get; private set; }
 
     /// <summary>Chooses the device.</summary>
     /// <param name="setting">
     /// A device; <c>auto</c> takes the GPU if everything that it needs is installed, and otherwise the processor.
     /// </param>
     /// <param name="dataFolder">The data folder that the GPU runtime is pulled into.</param>
+    /// <param name="cudaGraphs">
+    /// Captures what a GPU computes for diffusion pipelines of one size as CUDA graphs, if replays make the same. While a model loads, the
+    /// steps of others wait. This was never run on a GPU.
+    /// </param>
     /// <returns>Why <c>auto</c> did not take the GPU that this machine has; otherwise null.</returns>
     /// <exception cref="ModelException">
     /// The setting is invalid, or the requested GPU cannot be used; the message says what is missing and how to install it.
     /// </exception>
-    public static string? Choose(string setting, string dataFolder)
+    public static string? Choose(string setting, string dataFolder, bool cudaGraphs = false)
     {
         if (!ComputeDevice.TryParse(setting, out var wanted))
             throw new ModelException($"device is '{setting}'; it must be auto, cpu or cuda:N, where N counts the GPUs from 0.");
         lock (Choosing)
         {
+            CudaGraphs = false;
             if (wanted?.Gpu is null && (wanted is not null || !NativeLibrary.TryLoad(CudaLibrary.All[0].File, out _)))
             {
                 Current = ComputeDevice.Processor;
@@ -39,7 +48,7 @@ public static class GraphDevice
             var device = wanted ?? new ComputeDevice(0);
             if (WhyNot(device, dataFolder) is not { } why)
             {
-                Current = device;
+                (Current, CudaGraphs) = (device, cudaGraphs);
                 return null;
             }
             Current = ComputeDevice.Processor;
@@ -77,8 +86,14 @@ public static class GraphDevice
         }
     }
 
+    /// <summary>
+    /// Waits for the GPU where CUDA graphs are captured: while one is, any call of another thread that takes or frees memory of the GPU
+    /// breaks the capture, and fails itself.
+    /// </summary>
+    internal static Lock.Scope Turn() => CudaGraphs ? OneAtATime.EnterScope() : default;
+
     /// <summary>Makes a session run on a device.</summary>
-    internal static void AppendTo(SessionOptions options, ComputeDevice device)
+    internal static void AppendTo(SessionOptions options, ComputeDevice device, bool captured = false)
     {
         if (device.Gpu is not { } number)
             return;
@@ -90,6 +105,7 @@ public static class GraphDevice
             ["arena_extend_strategy"] = "kSameAsRequested",
             // Trying all algorithms takes minutes for a UNet, and memory that is never freed.
             ["cudnn_conv_algo_search"] = "HEURISTIC",
+            ["enable_cuda_graph"] = captured ? "1" : "0",
         });
         options.AppendExecutionProvider_CUDA(cuda);
     }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
+using TrueLive.Models.Devices;
 using TrueLive.Models.Graphs;
 using TrueLive.Models.Manifest;
 using TrueLive.Models.Text;
@@ -15,6 +16,8 @@ internal sealed class DiffusionGraphs : IDisposable
     private const string SecondText = "text_encoder_2";
 
     private readonly List<(string Part, InferenceSession Session)> _all = [];
+    private readonly HashSet<InferenceSession> _captured = [];
+    private CudaRuntime? _cuda;
 
     private DiffusionGraphs()
     {
@@ -47,6 +50,9 @@ internal sealed class DiffusionGraphs : IDisposable
     /// <summary>Factor between the encoder's latents and the UNet's.</summary>
     public float Scale { get; private set; }
 
+    /// <summary>Why a part is not captured as a CUDA graph; null where all are, or none was to be.</summary>
+    public string? NotCaptured { get; private set; }
+
     public IReadOnlyList<string> Tensors => [.. _all.SelectMany(g => GraphCheck.Describe(g.Session).Select(line => $"{g.Part}: {line}"))];
 
     /// <exception cref="ModelException">A part is missing or does not fit; the message names it.</exception>
@@ -64,10 +70,17 @@ internal sealed class DiffusionGraphs : IDisposable
             string[] texts = File.Exists(Path.Combine(manifest.Folder, SecondText, "model.onnx"))
                 ? ["text_encoder", SecondText]
                 : ["text_encoder"];
+            if (GraphDevice.CudaGraphs && GraphDevice.Current.Gpu is { } gpu)
+            {
+                if (manifest.Size!.Min == manifest.Size.Max)
+                    graphs._cuda = CudaRuntime.Of(gpu);
+                else
+                    graphs.NotCaptured = "the model has more than one size (size in manifest.json)";
+            }
             graphs.Texts = [.. texts.Select(part => (graphs.Open(manifest, part, threads), ""))];
-            graphs.UNet = graphs.Open(manifest, "unet", threads);
-            graphs.Encoder = graphs.Open(manifest, "vae_encoder", threads);
-            graphs.Decoder = graphs.Open(manifest, "vae_decoder", threads);
+            graphs.UNet = graphs.OpenCaptured(manifest, "unet", threads);
+            graphs.Encoder = graphs.OpenCaptured(manifest, "vae_encoder", threads);
+            graphs.Decoder = graphs.OpenCaptured(manifest, "vae_decoder", threads);
             graphs.Check(manifest);
             graphs.Scale = manifest.Diffusion!.LatentScale ?? ScaleOf(manifest.Folder);
             return graphs;
@@ -79,19 +92,43 @@ internal sealed class DiffusionGraphs : IDisposable
         }
     }
 
+    /// <summary>A call of a part, replayed where the part is captured.</summary>
+    public BoundCall Call(InferenceSession part) =>
+        new(part, GraphDevice.Current, _captured.Contains(part) ? _cuda : null);
+
     public void Dispose()
     {
+        using var turn = GraphDevice.Turn();
         foreach (var (_, session) in _all)
             session.Dispose();
     }
 
-    private InferenceSession Open(ModelManifest manifest, string part, int threads)
+    private InferenceSession OpenCaptured(ModelManifest manifest, string part, int threads)
+    {
+        if (_cuda is not null)
+        {
+            try
+            {
+                var session = Open(manifest, part, threads, captured: true);
+                _captured.Add(session);
+                return session;
+            }
+            catch (ModelException wrong)
+                when (wrong.InnerException is OnnxRuntimeException runtime && !MemoryShortage.IsIn(runtime.Message))
+            {
+                NotCaptured = $"{part}: {wrong.InnerException!.Message.ReplaceLineEndings(" ")}";
+            }
+        }
+        return Open(manifest, part, threads);
+    }
+
+    private InferenceSession Open(ModelManifest manifest, string part, int threads, bool captured = false)
     {
         var path = Path.Combine(manifest.Folder, part, "model.onnx");
         var limits = GraphLimits.OfPart(manifest, part);
         var bytes = FolderFile.Read(path, "diffusion", limits.File);
         OnnxFile.Check(bytes, path, limits);
-        var session = GraphRuntime.Open(path, bytes, threads, limits.DataFolder);
+        var session = GraphRuntime.Open(path, bytes, threads, limits.DataFolder, captured);
         _all.Add((part, session));
         return session;
     }

@@ -17,6 +17,10 @@ public sealed class DiffusionModel : FolderModel
     private readonly TextEncoder _text;
     private readonly FramePool _pool = new("model output", 32);
     private readonly TimeProvider _time;
+    private readonly Lock _sizes = new();
+    private readonly List<DiffusionSession> _open = [];
+    private int _held;
+    private volatile string? _notCaptured;
 
     private DiffusionModel(
         ModelManifest manifest, DiffusionGraphs graphs, NoiseSchedule schedule, TextEncoder text, int threads, TimeProvider time)
@@ -39,6 +43,12 @@ public sealed class DiffusionModel : FolderModel
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> Tensors => Graphs.Tensors;
+
+    /// <inheritdoc/>
+    public override string? Note =>
+        !GraphDevice.CudaGraphs ? null
+        : (Graphs.NotCaptured ?? _notCaptured) is { } why ? $"CUDA graphs are not used: {why}."
+        : "CUDA graphs are used.";
 
     /// <inheritdoc/>
     public override int FramesOut => _pool.Rented;
@@ -84,6 +94,32 @@ public sealed class DiffusionModel : FolderModel
         }
     }
 
+    /// <summary>Remembers what the arenas hold for a session that is over.</summary>
+    internal void Closed(DiffusionSession session)
+    {
+        lock (_sizes)
+        {
+            if (_open.Remove(session))
+                _held = Math.Max(_held, Pixels(session));
+        }
+    }
+
+    // The arenas keep what the largest size needed. Where none that is open needs as much, the next one gives it back.
+    private bool Shrinks(DiffusionSession session)
+    {
+        lock (_sizes)
+        {
+            _open.Add(session);
+            // What was captured reads the memory that it was captured with.
+            if (GraphDevice.CudaGraphs || _held <= _open.Max(Pixels))
+                return false;
+            _held = 0;
+            return true;
+        }
+    }
+
+    private static int Pixels(DiffusionSession session) => session.Width * session.Height;
+
     private void Try(int width, int height)
     {
         try
@@ -114,7 +150,8 @@ public sealed class DiffusionModel : FolderModel
         var session = new DiffusionSession(this, _pool, width, height, _time);
         try
         {
-            session.WarmUp();
+            session.WarmUp(Shrinks(session));
+            _notCaptured ??= session.NotCaptured;
             return session;
         }
         catch

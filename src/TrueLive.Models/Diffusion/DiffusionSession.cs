@@ -4,6 +4,7 @@ using Microsoft.ML.OnnxRuntime;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Models.Catalogue;
+using TrueLive.Models.Devices;
 using TrueLive.Models.Graphs;
 using TrueLive.Models.Manifest;
 using TrueLive.Models.Prompts;
@@ -21,7 +22,7 @@ internal sealed partial class DiffusionSession : FolderModelSession
 
     private readonly DiffusionModel _model;
     private readonly FramePool _outputs;
-    private readonly RunOptions _run = new();
+    private RunOptions _run = GraphRuntime.Record(new RunOptions(), null);
     private readonly ITimer _deadline;
     private readonly List<IDisposable> _owned = [];
     private readonly PictureTensor _picture;
@@ -100,9 +101,19 @@ internal sealed partial class DiffusionSession : FolderModelSession
 
     public override TensorBuffer Result { get; }
 
+    /// <summary>Why a part is not replayed as a CUDA graph, where it was to be.</summary>
+    public string? NotCaptured =>
+        _encode.Refused is { } encode ? $"vae_encoder: {encode}"
+        : _unet.NotCaptured is { } unet ? $"unet: {unet}"
+        : _decode.Refused is { } decode ? $"vae_decoder: {decode}"
+        : null;
+
     /// <summary>One step on a grey picture sizes the runtime's buffers.</summary>
-    public void WarmUp()
+    /// <param name="shrink">Whether a step before it gives back what larger sizes needed.</param>
+    public void WarmUp(bool shrink)
     {
+        if (shrink)
+            WarmUpShrinking();
         using (var grey = Scratch.Rent(Width, Height))
         {
             grey.Y.Fill(128);
@@ -114,6 +125,25 @@ internal sealed partial class DiffusionSession : FolderModelSession
                 Advance(grey, Prompt.None)?.Frame.Dispose();
         }
         Reset();
+    }
+
+    private void WarmUpShrinking()
+    {
+        var usual = _run;
+        using var shrinking = GraphRuntime.Shrink(GraphRuntime.Record(new RunOptions(), null));
+        _run = shrinking;
+        try
+        {
+            WarmUp(shrink: false);
+        }
+        catch (ModelStepException) when (GraphDevice.Current.Gpu is not null)
+        {
+            // A runtime that cannot shrink the arena of a GPU refuses the run; the memory is then kept.
+        }
+        finally
+        {
+            _run = usual;
+        }
     }
 
     private protected override VideoFrame Make(VideoFrame input, Prompt prompt)
@@ -157,6 +187,7 @@ internal sealed partial class DiffusionSession : FolderModelSession
 
     public override void Dispose()
     {
+        _model.Closed(this);
         _deadline.Dispose();
         _similar?.Dispose();
         foreach (var one in _owned)
@@ -260,7 +291,7 @@ internal sealed partial class DiffusionSession : FolderModelSession
 
     private BoundCall Bind(InferenceSession graph, params (string Name, TensorBuffer Tensor)[] inputs)
     {
-        var call = Keep(new BoundCall(graph));
+        var call = Keep(_model.Graphs.Call(graph));
         foreach (var (name, tensor) in inputs)
             call.Input(name, tensor);
         return call;
@@ -269,6 +300,7 @@ internal sealed partial class DiffusionSession : FolderModelSession
     // No graph declares how much smaller a latent is than the picture: one run shows it.
     private TensorBuffer OutputOf(InferenceSession graph, string output, TensorBuffer picture)
     {
+        using var turn = GraphDevice.Turn();
         using var results = graph.Run(_run, ["sample"], [picture.Value], [output]);
         var made = results[0].GetTensorTypeAndShape();
         return Keep(new TensorBuffer(made.ElementDataType, made.Shape));

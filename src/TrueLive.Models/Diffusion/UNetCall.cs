@@ -29,7 +29,7 @@ internal sealed class UNetCall : IDisposable
     public UNetCall(DiffusionGraphs graphs, int batch, int height, int width)
     {
         (_graphs, _batch) = (graphs, batch);
-        _call = Keep(new BoundCall(graphs.UNet));
+        _call = Keep(graphs.Call(graphs.UNet));
         long[] latents = [batch, graphs.Channels, height / 8, width / 8];
         _noisy = Input("sample", latents);
         _time = Input("timestep", [.. graphs.UNet.InputMetadata["timestep"].Dimensions.Select(_ => (long)batch)]);
@@ -47,6 +47,9 @@ internal sealed class UNetCall : IDisposable
         _call.Output("out_sample", _predicted);
         _split = new float[graphs.Pooled > 0 ? Math.Max(_told.Count, _pooled!.Count) : 0];
     }
+
+    /// <summary>Why it is not replayed as a CUDA graph, where it was to be.</summary>
+    public string? NotCaptured => _call.Refused;
 
     /// <summary>Tells the scale of guidance to a UNet that was distilled with it.</summary>
     public void Guide(float scale) => _guidance?.Write([.. Enumerable.Repeat(Embedding(scale), _batch).SelectMany(e => e)]);

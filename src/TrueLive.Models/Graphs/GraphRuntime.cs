@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML.OnnxRuntime;
 using TrueLive.Core.Models;
 using TrueLive.Models.Devices;
@@ -13,9 +14,13 @@ internal static class GraphRuntime
     /// <param name="bytes">The file.</param>
     /// <param name="threads">Threads of one call.</param>
     /// <param name="data">Where numbers lie that are not in the file, as <see cref="OnnxFile"/> found them right; null for nowhere.</param>
+    /// <param name="captured">
+    /// Whether its work on a GPU may be recorded; all its runs must then say which recording they are of (<see cref="Record"/>).
+    /// </param>
     /// <exception cref="ModelException">The runtime refuses it.</exception>
-    public static InferenceSession Open(string what, byte[] bytes, int threads, string? data = null)
+    public static InferenceSession Open(string what, byte[] bytes, int threads, string? data = null, bool captured = false)
     {
+        using var turn = GraphDevice.Turn();
         using var options = OnnxMemory.Bound(new SessionOptions
         {
             IntraOpNumThreads = threads,
@@ -26,7 +31,7 @@ internal static class GraphRuntime
         });
         // A spinning thread steals the core that the codecs need: two spinning threads are slower than one beside any other work.
         options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
-        GraphDevice.AppendTo(options, GraphDevice.Current);
+        GraphDevice.AppendTo(options, GraphDevice.Current, captured);
         if (data is not null)
             options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", data);
         try
@@ -49,6 +54,21 @@ internal static class GraphRuntime
         }
     }
 
+    /// <summary>Makes runs of a captured graph record and replay what belongs to this number; without one, they are plain.</summary>
+    public static RunOptions Record(RunOptions run, int? recording)
+    {
+        run.AddRunConfigEntry("gpu_graph_id", (recording ?? -1).ToString(CultureInfo.InvariantCulture));
+        return run;
+    }
+
+    /// <summary>Makes runs give back what the memory arenas hold and nothing uses, once they are through.</summary>
+    public static RunOptions Shrink(RunOptions run)
+    {
+        run.AddRunConfigEntry("memory.enable_memory_arena_shrinkage",
+            GraphDevice.Current.Gpu is { } gpu ? string.Create(CultureInfo.InvariantCulture, $"cpu:0;gpu:{gpu}") : "cpu:0");
+        return run;
+    }
+
     /// <summary>The shape of what a graph makes of zeros, for graphs that do not declare it.</summary>
     /// <param name="what">The file and its field, for the message of a refusal.</param>
     /// <param name="graph">The graph.</param>
@@ -59,7 +79,8 @@ internal static class GraphRuntime
     public static long[] ShapeOf(string what, InferenceSession graph, string input, long[] shape, string output)
     {
         using var zeros = new TensorBuffer(graph.InputMetadata[input].ElementDataType, shape);
-        using var run = new RunOptions();
+        using var run = Record(new RunOptions(), null);
+        using var turn = GraphDevice.Turn();
         try
         {
             using var results = graph.Run(run, [input], [zeros.Value], [output]);

@@ -16,16 +16,16 @@ internal sealed class TensorBuffer : IDisposable
 
     public TensorBuffer(TensorElementType type, ReadOnlySpan<long> shape)
     {
-        Type = type;
+        (Type, Shape) = (type, shape.ToArray());
         var size = Width(type) is > 0 and var width ? width : throw new NotSupportedException($"Tensors of type {type} are not taken.");
         Int128 count = 1;
         foreach (var side in shape)
             count = Int128.Min(count * side, MaxBytes + 1);
         if (count * size > MaxBytes)
-            throw new NotSupportedException($"A tensor of [{string.Join(", ", shape.ToArray())}] is larger than {MaxBytes >> 20} MB.");
+            throw new NotSupportedException($"A tensor of [{string.Join(", ", Shape)}] is larger than {MaxBytes >> 20} MB.");
         Count = (int)count;
         _bytes = GC.AllocateArray<byte>(Math.Max(1, Count * size), pinned: true);
-        Value = OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, type, shape.ToArray(),
+        Value = OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, type, Shape,
             Marshal.UnsafeAddrOfPinnedArrayElement(_bytes, 0), Count * size);
     }
 
@@ -33,6 +33,8 @@ internal sealed class TensorBuffer : IDisposable
     public static bool Takes(TensorElementType type) => Width(type) > 0;
 
     public TensorElementType Type { get; }
+
+    public long[] Shape { get; }
 
     public int Count { get; }
 

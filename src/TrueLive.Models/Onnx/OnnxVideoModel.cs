@@ -118,6 +118,7 @@ public sealed partial class OnnxVideoModel : FolderModel
     /// <inheritdoc/>
     public override void Dispose()
     {
+        using var turn = GraphDevice.Turn();
         _session?.Dispose();
         _singleThreaded?.Dispose();
         _fused?.Dispose();

@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 using TrueLive.Core.Models;
+using TrueLive.Models.Devices;
 using TrueLive.Models.Graphs;
 using TrueLive.Models.Manifest;
 using TrueLive.Models.Prompts;
@@ -89,6 +90,7 @@ internal sealed class TextEncoder
             using var tensor = new TensorBuffer(session.InputMetadata["input_ids"].ElementDataType, [1, ids.Length]);
             tensor.Write(Array.ConvertAll(ids, id => (float)id));
             using var options = new RunOptions();
+            using var turn = GraphDevice.Turn();
             var last = _pools && session == _encoders[^1].Session;
             using var results = session.Run(options, ["input_ids"], [tensor.Value], last ? [output, "text_embeds"] : [output]);
             tokens.Add(Floats(results[0]));

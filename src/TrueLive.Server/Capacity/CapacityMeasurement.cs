@@ -3,6 +3,7 @@ using System.Collections.ObjectModel;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Media.Codecs;
+using TrueLive.Media.Isolated;
 using TrueLive.Models.Devices;
 using TrueLive.Models.Masks;
 using TrueLive.Server.Configuration;
@@ -209,11 +210,22 @@ internal sealed partial class CapacityMeasurement(
         try
         {
             for (var i = 0; i < lanes; i++)
-                all.Add(await Lane.MakeAsync(model, width, height, admission.TargetRate).ConfigureAwait(false));
+            {
+                var isolated = options.IsolateDecoders ? new IsolatedDecoder(time) : null;
+                try
+                {
+                    all.Add(await Lane.MakeAsync(model, width, height, admission.TargetRate, isolated).ConfigureAwait(false));
+                }
+                catch
+                {
+                    isolated?.Dispose();
+                    throw;
+                }
+            }
             await OnThreadsOfTheirOwn(all, lane => lane.Run(time, WarmUp + model.Info.Chunk.Held)).ConfigureAwait(false);
-            var (live, began) = (Live(), Environment.CpuUsage.TotalTime + model.ProcessorTimeElsewhere);
+            var (live, began) = (Live(), Spent());
             var walls = await OnThreadsOfTheirOwn(all, lane => lane.Run(time, MinFrames)).ConfigureAwait(false);
-            var cpu = (Environment.CpuUsage.TotalTime + model.ProcessorTimeElsewhere - began).TotalMilliseconds;
+            var cpu = (Spent() - began).TotalMilliseconds;
             return ([.. walls.SelectMany(w => w)], cpu - Math.Min(cpu / 2,
                 Live().Sum(s => s.Value - live.GetValueOrDefault(s.Key, s.Value))));
         }
@@ -222,16 +234,19 @@ internal sealed partial class CapacityMeasurement(
             foreach (var lane in all)
                 lane.Dispose();
         }
+
+        TimeSpan Spent() => Environment.CpuUsage.TotalTime + model.ProcessorTimeElsewhere
+            + all.Aggregate(TimeSpan.Zero, (sum, lane) => sum + lane.ProcessorTimeElsewhere);
     }
 
     private static Task<List<double>[]> OnThreadsOfTheirOwn(List<Lane> lanes, Func<Lane, List<double>> work) =>
         Task.WhenAll(lanes.Select(lane => Task.Factory.StartNew(() => work(lane), CancellationToken.None, TaskCreationOptions.LongRunning,
             TaskScheduler.Default)));
 
-    private sealed class Lane(IVideoModel model, int width, int height, int rate) : IDisposable
+    private sealed class Lane(IVideoModel model, int width, int height, int rate, IsolatedDecoder? isolated) : IDisposable
     {
         private readonly FramePool _pool = new("capacity measurement");
-        private readonly VideoDecoder _decoder = new();
+        private readonly ILiveDecoder _decoder = isolated ?? (ILiveDecoder)new VideoDecoder();
         private readonly IModelSession _session = model.CreateSession(width, height);
         private readonly VideoEncoder _encoder = new(VideoCodec.H264, Bitrate, rate);
         private readonly List<VideoFrame> _scene = [];
@@ -240,15 +255,18 @@ internal sealed partial class CapacityMeasurement(
         private uint _frames;
         private uint _coded;
 
-        public static async Task<Lane> MakeAsync(IVideoModel model, int width, int height, int rate)
+        public static async Task<Lane> MakeAsync(IVideoModel model, int width, int height, int rate, IsolatedDecoder? isolated)
         {
-            var lane = new Lane(model, width, height, rate);
+            var lane = new Lane(model, width, height, rate, isolated);
             // Drawn beforehand: a camera costs the server nothing.
             var scene = new MovingScene(width, height, rate, lane._pool);
             for (var n = 0; n < WarmUp; n++)
                 lane._scene.Add((await scene.ReadAsync(CancellationToken.None).ConfigureAwait(false))!);
             return lane;
         }
+
+        /// <summary>Processor time of its decode process so far.</summary>
+        public TimeSpan ProcessorTimeElsewhere => (_decoder as IsolatedDecoder)?.ProcessorTime ?? TimeSpan.Zero;
 
         /// <summary>
         /// Chunks of some frames, fewer when they take longer than <see cref="MaxTime"/>; the time of each in milliseconds.
@@ -272,7 +290,7 @@ internal sealed partial class CapacityMeasurement(
             {
                 using var output = one.Frame;
                 if (_encoder.TryEncode(output, false, _coded++ * 3000, out var coded))
-                    _decoder.Decode(coded, _pool)?.Dispose();
+                    _decoder.DecodeAsync(coded, _pool, CancellationToken.None).AsTask().GetAwaiter().GetResult()?.Dispose();
             }
             return step;
         }

@@ -92,8 +92,12 @@ public sealed class ModelStore(IReadOnlyList<IVideoModel> all) : IDisposable
             if (standard is not null || (options.Model.Length > 0 && manifest.Id != options.Model))
                 break;
             found.Remove(manifest.Id);
-            Attempt(manifest.Folder, () => standard = ModelLoader.Load(manifest, options.ModelThreads, time, options.Reload,
-                workers.Ended));
+            Attempt(manifest.Folder, () =>
+            {
+                var model = ModelLoader.Load(manifest, options.ModelThreads, time, options.Reload, workers.Ended);
+                standard = model;
+                Tell(model, complaints);
+            });
         }
         if (standard is null && options.Model.Length > 0)
             throw new ConfigurationException([$"model is '{options.Model}'; this installation has: " +
@@ -125,11 +129,18 @@ public sealed class ModelStore(IReadOnlyList<IVideoModel> all) : IDisposable
         }
     }
 
+    /// <summary>Says how a model that was loaded runs here, where that was asked for and may have turned out otherwise.</summary>
+    internal static void Tell(FolderModel model, TextWriter complaints)
+    {
+        if (model.Note is { } note)
+            complaints.WriteLine($"{model.Info.Title}: {note}");
+    }
+
     private static void ChooseDevice(ServerOptions options, TextWriter complaints)
     {
         try
         {
-            if (GraphDevice.Choose(options.Device, options.DataPath) is { } note)
+            if (GraphDevice.Choose(options.Device, options.DataPath, options.CudaGraphs) is { } note)
                 complaints.WriteLine(note);
         }
         catch (ModelException wrong)

@@ -114,6 +114,7 @@ internal sealed class OnDemandModel(
         try
         {
             var model = ModelLoader.Load(manifest, options.ModelThreads, time, options.Reload, workers.Ended);
+            ModelStore.Tell(model, complaints);
             _info = model.Info;
             lock (_gate)
                 _model = model;

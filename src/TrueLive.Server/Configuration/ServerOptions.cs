@@ -123,6 +123,11 @@ public sealed class ServerOptions
     [RegularExpression("^(auto|cpu|cuda(:[0-9]{1,2})?)$")]
     public string Device { get; set; } = "auto";
 
+    /// <summary>Whether a GPU's work for diffusion pipelines of one size is recorded once and replayed (CUDA graphs).</summary>
+    [Description("Record once what a GPU computes for a diffusion pipeline of one size, and replay it (CUDA graphs). Where a replay makes " +
+        "something else, the pipeline runs without. Never tried on a GPU.")]
+    public bool CudaGraphs { get; set; }
+
     /// <summary>Rate that admission plans for.</summary>
     [Description("Frames per second that admission plans for.")]
     [Range(1, 120)]

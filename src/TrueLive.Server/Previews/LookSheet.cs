@@ -1,10 +1,9 @@
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Media.Codecs;
-using TrueLive.Media.Isolated;
 using TrueLive.Server.Capacity;
-using TrueLive.Server.Configuration;
 using TrueLive.Server.Live.Sessions;
+using TrueLive.Server.Live.Transports;
 using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Previews;
@@ -13,7 +12,7 @@ namespace TrueLive.Server.Previews;
 /// One picture with a client's frame in every look of a model, made by that model. Takes at most a third of one core, and a tenth while
 /// live sessions need the cores, because it pauses between looks; makes one sheet at a time for the whole server. Thread-safe.
 /// </summary>
-internal sealed class LookSheet(ModelStore models, LivePrecedence live, ServerOptions options, TimeProvider time)
+internal sealed class LookSheet(ModelStore models, LivePrecedence live, LiveDecoders decoders, TimeProvider time)
 {
     /// <summary>Width of one look on the sheet.</summary>
     public const int CellWidth = 192;
@@ -89,9 +88,9 @@ internal sealed class LookSheet(ModelStore models, LivePrecedence live, ServerOp
 
     private async ValueTask<VideoFrame?> DecodeAsync(JpegCodec codec, ReadOnlyMemory<byte> jpeg, FramePool pool, CancellationToken cancel)
     {
-        if (!options.IsolateDecoders)
+        using var decoder = decoders.ForPicture("a sheet of looks");
+        if (decoder is null)
             return codec.Decode(jpeg.Span, pool);
-        using var decoder = new IsolatedDecoder(time);
         var coded = new EncodedFrame { Codec = VideoCodec.Jpeg, Data = jpeg.Span, KeyFrame = true, RtpTime = 0 };
         return await decoder.DecodeAsync(coded, pool, cancel).ConfigureAwait(false) ?? (decoder.Trouble is null ? null
             : throw new RequestRefusedException(503, "The process that decodes the picture ended. Ask again, or send another picture."));

@@ -45,7 +45,7 @@ public sealed partial class FolderTests
             Fused: Convolutions Graphs Manifest
             Catalogue: Devices Graphs Manifest
             Convolutions: Graphs Threads
-            Text: Graphs Manifest Prompts
+            Text: Devices Graphs Manifest Prompts
             Graphs: Devices Manifest
             Devices: Manifest
             Motion: Threads
@@ -86,7 +86,7 @@ public sealed partial class FolderTests
             Clips: Access Capacity Configuration Journals Live/Sessions Pictures Resources Usage
             Usage: Access Configuration Live/Sessions Resources
             Live/Control: Journals Live/Broadcast Live/Sessions Recordings
-            Previews: Capacity Configuration Live/Sessions Resources
+            Previews: Capacity Live/Sessions Live/Transports Resources
             Live/Sessions: Capacity Configuration Journals Live/Broadcast Recordings Resources
             Probes: Access Configuration Resources
             Pictures: Capacity Configuration Resources

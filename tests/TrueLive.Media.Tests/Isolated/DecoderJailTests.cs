@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Microsoft.Extensions.Time.Testing;
 using TrueLive.Core.Processes;
 using TrueLive.Media.Codecs;
 using TrueLive.Media.Isolated;
@@ -50,6 +51,7 @@ public sealed class DecoderJailTests
                 tries('a session', lambda: os.setsid())
                 tries('a group', lambda: os.setpgid(0, 0))
                 tries('shorter memory', lambda: os.ftruncate(8, 0))
+                tries('memory that nobody counts', lambda: os.memfd_create('hidden'))
                 for file in os.listdir('/proc/self/fd'):
                     if os.path.islink('/proc/self/fd/' + file) and 'filter' in os.readlink('/proc/self/fd/' + file):
                         tries('the filter', lambda: os.write(os.open('/proc/self/fd/' + file, os.O_RDWR), b'x'))
@@ -66,12 +68,33 @@ public sealed class DecoderJailTests
             Assert.Contains("a thread", said);
             Assert.DoesNotContain("KEY", said[^1], StringComparison.OrdinalIgnoreCase);
             Assert.DoesNotContain(said, line => line.StartsWith("REACHED", StringComparison.Ordinal));
-            Assert.Equal(19, said.Count(line => line.StartsWith("refused", StringComparison.Ordinal) && line != "refused the filter"));
+            Assert.Equal(20, said.Count(line => line.StartsWith("refused", StringComparison.Ordinal) && line != "refused the filter"));
         }
         finally
         {
             folder.Delete(recursive: true);
         }
+    }
+
+    [Theory]
+    [InlineData("threading.stack_size(1 << 20)\nthreads = [threading.Thread(target=time.sleep, args=(3600,)) for _ in range(80)]\n[t.start() for t in threads]",
+        "threads; at most 64 are taken")]
+    [InlineData("held = mmap.mmap(-1, 160 << 20)\nfor at in range(0, len(held), 4096):\n    held[at] = 1",
+        "MB of memory; at most 104 are taken")]
+    public async Task A_decoder_that_was_taken_over_has_limits_that_the_kernel_does_not_keep(string does, string words)
+    {
+        var script = $"import mmap, threading, time\n{does}\ntime.sleep(3600)";
+        var time = new FakeTimeProvider();
+        using var run = new DecoderRun(time, memory =>
+            DecoderJail.Around(memory, ["/usr/bin/python3", "-c", script], Bubblewrap.HasProc));
+        var running = Task.Factory.StartNew(run.Run, Cancel, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        while (!running.IsCompleted)
+        {
+            Cancel.ThrowIfCancellationRequested();
+            time.Advance(TimeSpan.FromSeconds(1));
+            await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System, Cancel);
+        }
+        Assert.Contains(words, (await running).Why, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -123,6 +123,22 @@ public sealed partial class IsolatedDecoderTests : IDisposable
     }
 
     [Fact]
+    public async Task One_that_dies_is_told_of_even_where_its_stream_ends_with_it()
+    {
+        var ends = new ConcurrentQueue<DecoderEnd>();
+        using (var decoder = new IsolatedDecoder(_time, ends.Enqueue))
+        {
+            var coded = Coded(VideoCodec.Vp8, 64, 48, 2);
+            (await decoder.DecodeAsync(coded[0].Frame, _pool, Cancel))!.Dispose();
+            Assert.True(decoder.ProcessorTime > TimeSpan.Zero);
+            DecodeProcesses.Kill(Assert.Single(DecodeProcesses.Running(), id => DecodeProcesses.GroupOf(id) == decoder.ProcessId));
+            Assert.Null(await decoder.DecodeAsync(coded[1].Frame, _pool, Cancel));
+        }
+        await UntilAsync(() => !ends.IsEmpty);
+        Assert.Contains("It was killed (signal 9)", Assert.Single(ends).Why, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Files_that_were_left_open_for_the_server_are_not_open_for_its_decoders()
     {
         var left = MemoryFile("truelive-left-open", 0);

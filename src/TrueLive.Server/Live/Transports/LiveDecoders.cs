@@ -31,6 +31,10 @@ internal sealed partial class LiveDecoders : IDisposable
     /// <summary>A decoder for one connection of JPEG pictures; null where the caller decodes them itself.</summary>
     public ILiveDecoder? ForPictures(string session) => AreIsolated ? Isolated(session) : null;
 
+    /// <summary>A decoder for one picture that is no session's; null where the caller decodes it itself.</summary>
+    public ILiveDecoder? ForPicture(string use) =>
+        AreIsolated ? new IsolatedDecoder(_time, end => LogOneEnded(_logger, use, Reason(end))) : null;
+
     /// <summary>Says at the start of the server what is missing.</summary>
     public void Tell()
     {
@@ -42,9 +46,18 @@ internal sealed partial class LiveDecoders : IDisposable
 
     private IsolatedDecoder Isolated(string session) => new(_time, end =>
     {
+        if (end.Pause == TimeSpan.Zero)
+            return;
         _ended.Add(1);
-        LogEnded(_logger, session, end.Pause.TotalSeconds, end.Words.Length == 0 ? end.Why : $"{end.Why} Its last words:\n{end.Words}");
+        LogEnded(_logger, session, end.Pause.TotalSeconds, Reason(end));
     });
+
+    private static string Reason(DecoderEnd end) =>
+        end.Words.Length == 0 ? end.Why : $"{end.Why} Its last words:\n{end.Words}";
+
+    [LoggerMessage(EventId = 2010, EventName = "picture_decoder_ended", Level = LogLevel.Warning,
+        Message = "The process that decodes the picture of {Use} ended. {Why}")]
+    private static partial void LogOneEnded(ILogger logger, string use, string why);
 
     [LoggerMessage(EventId = 2009, EventName = "decoder_ended", Level = LogLevel.Warning,
         Message = "Session {Session}: the process that decodes its input ended; it is started anew in {Pause} s. {Why}")]
