@@ -11,17 +11,20 @@ public sealed partial class InteractiveClip
     {
         try
         {
+            var helped = false;
             pass.Resume(memory);
             for (var chunk = start; chunk < revision.Range.End && !Overtaken; chunk += CoarseStep * takes)
             {
                 if (chunk + takes <= Volatile.Read(ref _fullUntil))
                     continue;
+                helped = true;
                 for (var i = chunk; i < Math.Min(chunk + takes, revision.Range.End) && !Overtaken; i++)
                     pass.Take(i);
             }
             if (!Overtaken)
                 pass.Flush();
-            if (!Overtaken)
+            // Where the full pass was ahead everywhere, the clip can be played when that one says so.
+            if (helped && !Overtaken)
                 Publish(revision, r => r with { ToPlayable = _time.GetElapsedTime(since) });
         }
         catch (OperationCanceledException) when (pass.Cancel.IsCancellationRequested)
