@@ -173,6 +173,8 @@ internal sealed partial class ProbeRuns(ServerOptions options, ApiKeyRing ring, 
         {
             // Nothing awaits this task: a failure is logged here or nowhere.
             LogFailed(job.Id, error);
+            // Who waited for a run that could not even begin comes first all the same.
+            Volatile.Write(ref _ended, time.GetTimestamp());
             job.End(ProbeState.Failed, "The probe could not be started; the server's log says why.");
         }
     }
