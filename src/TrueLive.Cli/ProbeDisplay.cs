@@ -21,6 +21,8 @@ internal abstract class ProbeDisplay
     public virtual void Done(ProbeReport report, string folder)
     {
         Console.WriteLine(report.Verdict.Sentence);
+        foreach (var trial in report.Trials)
+            Console.WriteLine($"{trial.Trial}: {Shown(trial.Sentence)}");
         Console.WriteLine($"Report: {Path.Combine(folder, "report.html")}");
     }
 
@@ -84,6 +86,7 @@ internal abstract class ProbeDisplay
             sentence = report.Verdict.Sentence,
             validity = report.Run.Validity,
             incomplete = report.Run.Incomplete,
+            trials = report.Trials,
         });
 
         public override void Error(string message) => Write(new { kind = "error", text = message });

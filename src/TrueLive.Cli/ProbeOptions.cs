@@ -1,8 +1,10 @@
 using System.CommandLine;
+using System.Globalization;
 using TrueLive.Probe;
 using TrueLive.Probe.Analysis;
 using TrueLive.Probe.Requirements;
 using TrueLive.Probe.Stimuli;
+using TrueLive.Probe.Trials;
 
 namespace TrueLive.Cli;
 
@@ -29,6 +31,17 @@ internal sealed class ProbeOptions(bool again = false)
     { Description = "What the vendor says, as METRIC=TEXT or METRIC=TEXT;SOURCE, printed beside what was measured." };
     private readonly Option<string[]> _require = new("--require")
     { Description = $"Requirement file or preset: {string.Join(", ", RequirementPresets.Names)}." };
+    private readonly Option<string?> _trials = new("--trials")
+    {
+        Description = "What to try after the run, in sessions of its own: start, pair (two sessions at once), stress (other rates, lost " +
+            "packets, cut uplink), soak (a long session); several with commas."
+    };
+    private readonly Option<string?> _coldAfter = new("--cold-after")
+    { Description = "With start: after how long without a session a start is cold, as 90s or 10m [none is tried]." };
+    private readonly Option<int> _starts = new("--starts")
+    { Description = "With start: sessions of each kind, 5 to 100.", DefaultValueFactory = _ => 6 };
+    private readonly Option<string> _soak = new("--soak")
+    { Description = "With soak: how long, as 30m or 8h.", DefaultValueFactory = _ => "30m" };
     private readonly Option<int> _threads = new("--threads") { Description = "Threads of the analysis.", DefaultValueFactory = _ => 2 };
 
     public Option<string> Progress { get; } = new Option<string>("--progress")
@@ -38,7 +51,8 @@ internal sealed class ProbeOptions(bool again = false)
     public void AddTo(Command command)
     {
         foreach (var option in new Option[] { _profile, _seed, _out, _resume, _safe, _size, _promptA, _promptB, _claim, _require,
-            _threads, Progress }.Where(o => !again || (o != _seed && o != _out && o != _resume && o != _claim && o != Progress)))
+            _trials, _coldAfter, _starts, _soak, _threads, Progress }
+            .Where(o => !again || (o != _seed && o != _out && o != _resume && o != _claim && o != Progress)))
             command.Options.Add(option);
     }
 
@@ -73,7 +87,43 @@ internal sealed class ProbeOptions(bool again = false)
             Run = run with { PromptA = parsed.GetValue(_promptA) ?? run.PromptA, PromptB = parsed.GetValue(_promptB) ?? run.PromptB },
             Claims = [.. (parsed.GetValue(_claim) ?? []).Select(Claim)],
             Requirements = [.. (parsed.GetValue(_require) ?? []).Select(Requirement)],
+            Trials = Trials(parsed),
         };
+    }
+
+    /// <summary>The trials that were asked for; the target adds how its sessions are opened.</summary>
+    private TrialOptions? Trials(ParseResult parsed)
+    {
+        if (parsed.GetValue(_trials) is not { } named)
+            return parsed.GetValue(_coldAfter) is not null
+                ? throw new FormatException("--cold-after is for --trials start.")
+                : null;
+        var kinds = named.Split(',', StringSplitOptions.TrimEntries).Select(name => name switch
+        {
+            "start" => TrialKind.Start,
+            "pair" => TrialKind.Pair,
+            "stress" => TrialKind.Stress,
+            "soak" => TrialKind.Soak,
+            _ => throw new FormatException($"--trials {name} is not known; allowed: start, pair, stress, soak."),
+        }).ToArray();
+        return new TrialOptions
+        {
+            Kinds = kinds,
+            Open = () => throw new InvalidOperationException("No target opens sessions for trials."),
+            Starts = parsed.GetValue(_starts) is >= 5 and <= 100 and var starts ? starts
+                : throw new FormatException("--starts must be 5 to 100: fewer give no interval."),
+            ColdAfter = parsed.GetValue(_coldAfter) is { } pause ? Length(pause, "--cold-after", 1) : null,
+            SoakFor = Length(parsed.GetValue(_soak)!, "--soak", 60),
+        };
+    }
+
+    private static TimeSpan Length(string text, string flag, double least)
+    {
+        var unit = text.Length > 1 ? text[^1] switch { 's' => 1, 'm' => 60, 'h' => 3600, _ => 0 } : 0;
+        return unit > 0 && double.TryParse(text[..^1], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number)
+            && number * unit >= least && number * unit <= 172_800
+            ? TimeSpan.FromSeconds(number * unit)
+            : throw new FormatException($"{flag} {text} is not usable; write 90s, 10m or 8h, from {least:0} s to 48 hours.");
     }
 
     /// <summary>A requirement by file or preset name.</summary>

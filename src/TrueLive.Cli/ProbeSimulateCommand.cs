@@ -8,17 +8,18 @@ internal static class ProbeSimulateCommand
 {
     public static Command Make()
     {
+        LiveBehaviour[] all = [.. LiveBehaviour.All, .. LiveBehaviour.ForTrials];
         var kind = new Argument<string>("kind")
-        { Description = string.Join(", ", LiveBehaviour.All.Select(b => $"{b.Name} (right: {string.Join(" or ", b.Accepts)})")) + "." };
-        kind.AcceptOnlyFromAmong([.. LiveBehaviour.All.Select(b => b.Name)]);
+        { Description = string.Join(", ", all.Select(b => $"{b.Name} (right: {string.Join(" or ", b.Accepts)})")) + "." };
+        kind.AcceptOnlyFromAmong([.. all.Select(b => b.Name)]);
         var port = new Option<int>("--port") { Description = "Port [a free one]." };
         var simulate = new Command("simulate",
-            "Serve one WebRTC session that misbehaves as told; measure it with: truelive probe truelive ADDRESS.") { kind, port };
+            "Serve WebRTC sessions that misbehave as told; measure them with: truelive probe truelive ADDRESS.") { kind, port };
         simulate.SetAction(async (parsed, stop) =>
         {
-            using var server = new WhipSimulator(LiveBehaviour.All.First(b => b.Name == parsed.GetValue(kind)), TimeProvider.System,
+            using var server = new WhipSimulator(all.First(b => b.Name == parsed.GetValue(kind)), TimeProvider.System,
                 parsed.GetValue(port));
-            Console.WriteLine($"{parsed.GetValue(kind)} at {server.Address}   (one session; Ctrl-C ends it)");
+            Console.WriteLine($"{parsed.GetValue(kind)} at {server.Address}   (Ctrl-C ends it)");
             await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, stop).ContinueWith(_ => { }, TaskScheduler.Default)
                 .ConfigureAwait(false);
             return 0;

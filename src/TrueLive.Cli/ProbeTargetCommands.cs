@@ -13,7 +13,7 @@ namespace TrueLive.Cli;
 /// <summary>A target that a command line names.</summary>
 /// <param name="DescribeAsync">How reports name it.</param>
 /// <param name="MeasureAsync">Makes one run.</param>
-/// <param name="Longest">How long a run may take.</param>
+/// <param name="Longest">How long a run may take, without trials.</param>
 internal sealed record NamedTarget(
     Func<Task<string>> DescribeAsync,
     Func<ProbeSessionOptions, Action<string>?, IProgress<ProbeProgress>?, CancellationToken, Task<Measurement>> MeasureAsync,
@@ -184,17 +184,23 @@ internal static class ProbeTargetCommands
             },
             async (options, say, progress, stop) =>
             {
-                await using var target = open(parsed);
-                if (target is BrowserTarget page)
-                    page.Heard = say;
-                if (target is WhipTarget whip)
-                    whip.Heard = say;
-                var timed = new TimedTarget(target, TimeProvider.System);
+                await using var timed = new TimedTarget(Heard(open(parsed), say), TimeProvider.System);
+                if (options.Trials is { } trials)
+                    options = options with { Trials = trials with { Open = () => Heard(open(parsed), say) } };
                 var report = await ProbeSession.RunAsync(timed, options, TimeProvider.System, say, progress, stop).ConfigureAwait(false);
                 return new Measurement(report, timed.StartUp);
             },
             profile => TimeSpan.FromSeconds(3 * profile.Seconds) + Around));
         return command;
+    }
+
+    private static IProbeTarget Heard(IProbeTarget target, Action<string>? say)
+    {
+        if (target is BrowserTarget page)
+            page.Heard = say;
+        if (target is WhipTarget whip)
+            whip.Heard = say;
+        return target;
     }
 
     /// <summary>

@@ -113,7 +113,7 @@ internal static class ProbeWatchCommand
             KeepRuns = AtLeastOne(parsed.GetValue(KeepRuns), KeepRuns),
             KeepReports = AtLeastOne(parsed.GetValue(KeepReports), KeepReports),
             Runs = parsed.GetValue(Runs) is { } runs ? AtLeastOne(runs, Runs) : null,
-            Longest = target.Longest(probe.Profile),
+            Longest = target.Longest(probe.Profile) + 2 * (probe.Trials?.Longest ?? TimeSpan.Zero),
         };
         var address = Address(parsed.GetValue(Webhook));
         using var hosts = new OutboundHosts(address is null ? [] : [address.IdnHost.Trim('[', ']')], "--webhook");

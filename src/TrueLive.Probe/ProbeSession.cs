@@ -4,6 +4,7 @@ using TrueLive.Probe.Reports;
 using TrueLive.Probe.Requirements;
 using TrueLive.Probe.Stimuli;
 using TrueLive.Probe.Targets;
+using TrueLive.Probe.Trials;
 
 namespace TrueLive.Probe;
 
@@ -28,6 +29,9 @@ public sealed record ProbeSessionOptions
     /// <summary>The vendor's claims.</summary>
     public IReadOnlyList<(string Metric, string Claimed, string? Source)> Claims { get; init; } = [];
 
+    /// <summary>What is tried after the run; null for nothing.</summary>
+    public TrialOptions? Trials { get; init; }
+
     /// <summary>Requirements to check the report against.</summary>
     public IReadOnlyList<Requirement> Requirements { get; init; } = [];
 }
@@ -43,7 +47,8 @@ public static class ProbeSession
     private const double LongestHeld = 12;
 
     /// <summary>
-    /// Runs the probe. Cancelling <paramref name="stop"/> ends the sending; the report of what was measured is still written.
+    /// Runs the probe. Cancelling <paramref name="stop"/> ends the sending; the report of what was measured is still written. Trials have
+    /// sessions of their own, so the target is disposed before them.
     /// </summary>
     /// <param name="target">What is measured.</param>
     /// <param name="options">How.</param>
@@ -116,6 +121,15 @@ public static class ProbeSession
             Amplitude = options.Profile.Amplitude,
             Size = FormattableString.Invariant($"{options.Run.Width}x{options.Run.Height}"),
         }, result.Plan, result.Findings, result.Verdict);
+        if (options.Trials is { } trials)
+        {
+            await target.DisposeAsync().ConfigureAwait(false);
+            report = await TrialRuns.AddAsync(report, trials with
+            {
+                MostSessions = options.Requirements.Select(r => r.Sessions ?? int.MaxValue).Append(trials.MostSessions).Min(),
+            }, new TrialSetting(seed, new StimulusFormat(options.Run.Width, options.Run.Height), options.Profile.Amplitude,
+                options.Run.PromptA, options.Run.Effort.Threads, time, say, stop)).ConfigureAwait(false);
+        }
         report = report with
         {
             Claims = [.. options.Claims.Select(c => new ClaimRow(c.Metric, c.Claimed, c.Source,

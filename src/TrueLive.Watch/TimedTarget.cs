@@ -6,6 +6,8 @@ namespace TrueLive.Watch;
 /// <summary>A target whose start-up is timed: from opening the connection until it takes pictures.</summary>
 public sealed class TimedTarget(IProbeTarget target, TimeProvider time) : IProbeTarget
 {
+    private int _ended;
+
     /// <summary>Seconds that connecting took; null until it has.</summary>
     public double? StartUp { get; private set; }
 
@@ -28,6 +30,12 @@ public sealed class TimedTarget(IProbeTarget target, TimeProvider time) : IProbe
     public IReadOnlyList<string> Faults => target.Faults;
 
     /// <inheritdoc/>
+    public bool TakesRate(int rate) => target.TakesRate(rate);
+
+    /// <inheritdoc/>
+    public bool Impair(LineState line) => target.Impair(line);
+
+    /// <inheritdoc/>
     public IProbeTarget? MakeEcho() => target.MakeEcho();
 
     /// <inheritdoc/>
@@ -47,6 +55,6 @@ public sealed class TimedTarget(IProbeTarget target, TimeProvider time) : IProbe
     /// <inheritdoc/>
     public Task PromptAsync(string prompt, CancellationToken cancel) => target.PromptAsync(prompt, cancel);
 
-    /// <summary>Does nothing: the target belongs to whoever opened it.</summary>
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    /// <summary>Ends the session; does nothing the second time.</summary>
+    public ValueTask DisposeAsync() => Interlocked.Exchange(ref _ended, 1) == 0 ? target.DisposeAsync() : ValueTask.CompletedTask;
 }

@@ -15,6 +15,12 @@ public sealed record PeerOptions
     /// <summary>Whether checks may go to an address that the far side named; null takes all.</summary>
     public Func<IPAddress, bool>? MayReach { get; init; }
 
+    /// <summary>
+    /// Asked for each datagram over UDP, with true for one that leaves: whether it is lost on purpose, as in a bad network. Called under
+    /// the connection's lock; null loses none.
+    /// </summary>
+    public Func<bool, bool>? Loses { get; init; }
+
     /// <summary>Bitrates and delays.</summary>
     public RtpSessionOptions Media { get; init; } = new();
 }

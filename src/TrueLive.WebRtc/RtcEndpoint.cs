@@ -251,7 +251,7 @@ public sealed class RtcEndpoint : IDisposable
         {
             if (!StunMessage.LooksLikeStun(datagram))
             {
-                peer.Receive(datagram);
+                peer.Receive(datagram, overTcp: false);
             }
             else if (StunMessage.TryParse(datagram, out var message))
             {
@@ -295,7 +295,7 @@ public sealed class RtcEndpoint : IDisposable
         }
         else if (peer is not null)
         {
-            peer.Receive(datagram);
+            peer.Receive(datagram, overTcp: true);
         }
         else
         {

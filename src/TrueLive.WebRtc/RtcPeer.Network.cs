@@ -30,7 +30,8 @@ public sealed partial class RtcPeer
     {
         lock (_gate)
         {
-            if (_connection is not { } connection || !connection.Handle(message, route, _endpoint.Clock.Now))
+            if (_connection is not { } connection || (route is not TcpRoute && IsLost(leaves: false))
+                || !connection.Handle(message, route, _endpoint.Clock.Now))
                 return;
             if (route is TcpRoute tcp)
                 Own(tcp);
@@ -42,10 +43,12 @@ public sealed partial class RtcPeer
     }
 
     /// <summary>Takes one datagram that is not STUN; decrypts in place.</summary>
-    internal void Receive(Span<byte> datagram)
+    internal void Receive(Span<byte> datagram, bool overTcp)
     {
         lock (_gate)
         {
+            if (!overTcp && IsLost(leaves: false))
+                return;
             _connection?.Handle(datagram, _endpoint.Clock.Now);
             Settle();
         }
@@ -131,7 +134,10 @@ public sealed partial class RtcPeer
         if (_connection is not { } connection)
             return;
         while (connection.TryTake(out Datagram datagram))
-            ((SocketRoute)datagram.Route).Send(datagram.Bytes);
+        {
+            if (datagram.Route is TcpRoute || !IsLost(leaves: true))
+                ((SocketRoute)datagram.Route).Send(datagram.Bytes);
+        }
         if (connection.TryTakeHandshake(out var session))
             BeginHandshake(connection, session);
         if (connection.State == PeerState.Connected && !_isOpen)
@@ -142,6 +148,8 @@ public sealed partial class RtcPeer
         if (connection.Reason is { } reason)
             Leave(reason);
     }
+
+    private bool IsLost(bool leaves) => _options.Loses is { } loses && loses(leaves);
 
     // Apart from Settle, where the closure would cost an object for each packet.
     private void BeginHandshake(PeerConnection connection, DtlsSession session) =>

@@ -26,7 +26,6 @@ internal sealed record ClipJobResult(int Prompt, int Picture, double Seconds, do
 public static class ClipProbe
 {
     private const double TierTwo = 10;
-    private const int Redraws = 999;
 
     /// <summary>How long a run takes at most: as many jobs as it makes, each as long as the service may take for one.</summary>
     public static TimeSpan Longest(ClipApi service, ProbeProfile profile) => TimeSpan.FromSeconds(Jobs(profile) * service.Seconds);
@@ -79,43 +78,6 @@ public static class ClipProbe
         return Write(service, options, results, ended, began, commitment, configuration, jobs);
     }
 
-    /// <summary>Tests the distance between the mean features of the two groups against random permutations of the labels.</summary>
-    internal static NullTest Depends(IReadOnlyList<float[]> looks, int[] labels, Random random)
-    {
-        if (labels.Distinct().Count() < 2 || labels.Length < 4)
-            return NullTest.None;
-        var scale = Enumerable.Range(0, looks[0].Length).Select(f => Spread([.. looks.Select(l => l[f])])).ToArray();
-        var statistic = Distance(labels);
-        var shuffled = (int[])labels.Clone();
-        var redraws = new double[Redraws];
-        for (var k = 0; k < redraws.Length; k++)
-        {
-            random.Shuffle(shuffled);
-            redraws[k] = Distance(shuffled);
-        }
-        return NullTest.Of(statistic, redraws);
-
-        double Distance(int[] by)
-        {
-            var sum = 0.0;
-            var (a, b) = (by.Count(l => l > 0), by.Count(l => l <= 0));
-            for (var f = 0; f < scale.Length; f++)
-            {
-                var (up, down) = (0.0, 0.0);
-                for (var k = 0; k < by.Length; k++)
-                {
-                    if (by[k] > 0)
-                        up += looks[k][f];
-                    else
-                        down += looks[k][f];
-                }
-                var d = (up / a - down / b) / scale[f];
-                sum += d * d;
-            }
-            return sum;
-        }
-    }
-
     private static int Jobs(ProbeProfile profile) => profile.Name switch { "quick" => 12, "standard" => 40, "deep" => 100, _ => 12 };
 
     private static ProbeReport Write(
@@ -124,8 +86,8 @@ public static class ClipProbe
     {
         var random = new Random(5);
         var looks = results.Select(r => r.Look).ToArray();
-        var prompt = results.Count == 0 ? NullTest.None : Depends(looks, [.. results.Select(r => r.Prompt)], random);
-        var picture = results.Count == 0 ? NullTest.None : Depends(looks, [.. results.Select(r => r.Picture)], random);
+        var prompt = results.Count == 0 ? NullTest.None : GroupDifference.Test(looks, [.. results.Select(r => r.Prompt)], random);
+        var picture = results.Count == 0 ? NullTest.None : GroupDifference.Test(looks, [.. results.Select(r => r.Picture)], random);
         var turnaround = results.Select(r => r.Seconds).ToArray();
         var (p50, p90) = (Intervals.QuantileInterval(turnaround, 0.5), Intervals.QuantileInterval(turnaround, 0.9));
         var answers = prompt.P <= 0.01 || picture.P <= 0.01;
@@ -167,7 +129,7 @@ public static class ClipProbe
             Configuration = configuration,
             Seed = options.Seed.Hex,
             TakesPrompts = true,
-            Redraws = Redraws,
+            Redraws = GroupDifference.Redraws,
         };
         var plan = new StimulusPlan(options.Seed);
         var report = RunFolder.Report(run, plan, new ProbeFindings(), verdict);
@@ -202,7 +164,8 @@ public static class ClipProbe
                 Method = picture.K == 0 ? "no picture was sent" : "permutation of pictures among jobs",
             },
         };
-        report = report with { Metrics = metrics };
+        report = report with { Metrics = metrics, Trials = [.. (options.Trials?.Kinds ?? []).Select(kind => new TrialSection(
+            kind.ToString().ToLowerInvariant(), "not possible", "Not possible with a service that makes clips: it has no sessions.", []))] };
         report = report with { Requirements = [.. options.Requirements.Select(r => Requirements.RequirementCheck.Run(r, report).Section)] };
         return RunFolder.Write(options.Folder, report, plan, new Observation(), new ProbeFindings());
 
@@ -238,12 +201,6 @@ public static class ClipProbe
             TensorPrimitives.Add(mean, seen.Features(i)[..mean.Length], mean);
         TensorPrimitives.Divide(mean, Math.Max(1, seen.Count), mean);
         return mean;
-    }
-
-    private static double Spread(float[] values)
-    {
-        var mean = values.Average();
-        return Math.Max(0.05, Math.Sqrt(values.Average(v => (v - mean) * (v - mean))));
     }
 
     private static string Image(ProbeSeed seed, int scene)

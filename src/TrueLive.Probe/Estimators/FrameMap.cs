@@ -13,9 +13,9 @@ public sealed class FrameMap
 
     private readonly double[] _times;
 
-    private FrameMap(int first, int[] input, double[] times, double[] delay, double[] correlation)
+    private FrameMap(int first, int[] input, double[] times, double[] delay, double[] correlation, float[] agreement)
     {
-        (FirstOutput, Input, _times, Delay, Correlation) = (first, input, times, delay, correlation);
+        (FirstOutput, Input, _times, Delay, Correlation, Agreement) = (first, input, times, delay, correlation, agreement);
     }
 
     /// <summary>Output frame of the first entry.</summary>
@@ -32,6 +32,9 @@ public sealed class FrameMap
 
     /// <summary>Cross-validated correlation of each channel's decoder.</summary>
     public IReadOnlyList<double> Correlation { get; }
+
+    /// <summary>How well each output frame's decoded codes agree with those of its input frame; about 0 where it shows none.</summary>
+    internal IReadOnlyList<float> Agreement { get; }
 
     /// <summary>Whether at least two channels decode with r of 0.5: a single channel cannot follow a path frame by frame.</summary>
     public bool Reliable => Correlation.Count(r => r >= 0.5) >= 2;
@@ -64,12 +67,15 @@ public sealed class FrameMap
         }
         var input = guess;
         var correlation = new double[7];
+        var agreement = new float[count];
         for (var round = 0; round < 2; round++)
         {
             var targets = codes.Select(code => Targets(code, input, phase.FirstFrame)).ToArray();
             var decoded = RidgeDecoder.Decode(features, targets);
             correlation = [.. decoded.Select(d => d.Correlation)];
             input = BestPath(guess, even, first, codes, decoded, phase.FirstFrame, last + 1 - phase.FirstFrame, 1 - fast.Kappa);
+            for (var i = 0; i < count; i++)
+                agreement[i] = Evidence(0, codes, decoded, i, input[i] - phase.FirstFrame);
         }
         var (times, delay) = (new double[count], new double[count]);
         for (var i = 0; i < count; i++)
@@ -77,7 +83,7 @@ public sealed class FrameMap
             times[i] = seen.Times[first + i];
             delay[i] = times[i] - seen.Sent[input[i]];
         }
-        return new FrameMap(first, input, times, delay, correlation);
+        return new FrameMap(first, input, times, delay, correlation, agreement);
     }
 
     internal static float[][] Conditioned(Observation seen, int first, int count, int half)
@@ -92,6 +98,20 @@ public sealed class FrameMap
                 features[f][i] = row[f];
         }
         return ChannelReadouts.Conditioned(features, half);
+    }
+
+    private static float Evidence(
+        float score, float[]?[] codes, (float[] Decoded, double Correlation)[] decoded, int output, int input)
+    {
+        for (var c = 0; c < 7; c++)
+        {
+            if (codes[c] is { } code && decoded[c].Correlation > 0.1)
+            {
+                var r = (float)Math.Min(0.95, decoded[c].Correlation);
+                score += 0.5f * r / (1 - r * r) * decoded[c].Decoded[output] * code[input];
+            }
+        }
+        return score;
     }
 
     private static float[] Targets(float[]? code, int[] input, int firstFrame)
@@ -139,15 +159,7 @@ public sealed class FrameMap
                     if (before >= 0 && before < States && best[before] - costs[d] > score)
                         (score, source) = (best[before] - costs[d], before);
                 }
-                for (var c = 0; c < 7; c++)
-                {
-                    if (codes[c] is { } code && decoded[c].Correlation > 0.1)
-                    {
-                        var r = (float)Math.Min(0.95, decoded[c].Correlation);
-                        score += 0.5f * r / (1 - r * r) * decoded[c].Decoded[i] * code[j];
-                    }
-                }
-                next[s] = score;
+                next[s] = Evidence(score, codes, decoded, i, j);
                 from[i * States + s] = (short)source;
             }
             (best, next) = (next, best);

@@ -8,6 +8,13 @@ public sealed class Comparison
 {
     private static readonly string[] Compared = ["delay.D50", "delay.D95", "Q", "fps.generated", "freeze.ratio", "prompt.t50.D50"];
 
+    // Only where some run has them: trials are asked for.
+    private static readonly string[] Tried =
+    [
+        "start.cold.first", "start.warm.first", "start.warm.live", "pair.leak", "pair.delay.D50", "stress.rate60.frozen",
+        "stress.loss2.frozen", "stress.loss5.frozen", "stress.cut.recovery", "soak.colour.slope", "soak.delay.slope",
+    ];
+
     private Comparison(IReadOnlyList<(string Name, ProbeReport Report)> runs, IReadOnlyList<string> obstacles) =>
         (Runs, Obstacles) = (runs, obstacles);
 
@@ -63,7 +70,7 @@ public sealed class Comparison
                 report.Run.Utc.UtcDateTime.ToString("yyyy-MM-dd HH:mm 'UTC'", CultureInfo.InvariantCulture));
         html.Append("</tbody></table></div></section>");
         Claims(html, order);
-        foreach (var metric in Compared)
+        foreach (var metric in Compared.Concat(Tried.Where(t => order.Any(r => r.Report.Metrics.ContainsKey(t)))))
             Whiskers(html, metric, order);
         return html.Append("</main></body></html>").ToString();
     }

@@ -44,6 +44,7 @@ internal static class HtmlReport
         Cards(html, report);
         Gates(html, report);
         Claims(html, report);
+        TrialHtml.Append(html, report);
         foreach (var requirement in report.Requirements)
             RequirementHtml.Append(html, requirement);
         if (found.Map is not null)
@@ -67,7 +68,7 @@ internal static class HtmlReport
             Figure(html, "Gaps between output frames", "Fast phase.", ReportPlots.Gaps(found.Cadence));
         Pairs(html, plan, seen, found);
         html.Append("<section><h2>All numbers</h2><div class=\"wide\">");
-        MetricTable(html, report.Metrics);
+        MetricTable(html, report.Metrics.Where(m => !report.Trials.Any(t => m.Key.StartsWith(t.Trial + ".", StringComparison.Ordinal))));
         html.Append("</div></section>");
         Method(html, report);
         return html.Append("</main></body></html>").ToString();
@@ -132,7 +133,7 @@ internal static class HtmlReport
         html.Append("<section class=\"figure\"><h2>").Append(H(title)).Append("</h2><p>").Append(H(text)).Append("</p>").Append(svg)
             .Append("</section>");
 
-    private static void MetricTable(StringBuilder html, IEnumerable<KeyValuePair<string, Metric>> metrics)
+    public static void MetricTable(StringBuilder html, IEnumerable<KeyValuePair<string, Metric>> metrics)
     {
         html.Append("<table><thead><tr><th>Metric</th><th>Value</th><th>95 % interval</th><th>n</th><th>Method</th></tr></thead><tbody>");
         foreach (var (name, m) in metrics)

@@ -37,6 +37,9 @@ public sealed record ProbeReport
     /// <summary>Requirements checked with this report.</summary>
     public IReadOnlyList<RequirementSection> Requirements { get; init; } = [];
 
+    /// <summary>What was tried after the run, in sessions of its own; its numbers are among the metrics.</summary>
+    public IReadOnlyList<TrialSection> Trials { get; init; } = [];
+
     /// <summary>Phases sent, enough to derive all codes from the seed.</summary>
     public required IReadOnlyList<PhaseRow> Plan { get; init; }
 
@@ -196,6 +199,12 @@ public sealed record ChannelRow(string Channel, string Family, double P, double 
 
 /// <summary>A vendor's statement beside the measured quantity.</summary>
 public sealed record ClaimRow(string Metric, string Claimed, string? Source, double? Measured, string Unit);
+
+/// <summary>
+/// One trial after the run. The result is "measured", "in part", "not measured", "not tested", "not possible" or "invalid"; only the first two
+/// have numbers.
+/// </summary>
+public sealed record TrialSection(string Trial, string Result, string Sentence, IReadOnlyList<string> Notes);
 
 /// <summary>One phase as planned and sent.</summary>
 public sealed record PhaseRow(string Kind, double Seconds, double DwellScale);

@@ -25,20 +25,22 @@ internal static class ReportBuilder
         Plan = [.. plan.Phases.Select(p => new PhaseRow(p.Kind.ToString(), p.FrameCount / (double)CodeLaw.Rate, p.DwellShortest / 2.2))],
     };
 
+    /// <summary>A number with its interval, or why there is none.</summary>
+    public static Metric Of(Estimate e, double scale, string unit, string method) => new()
+    {
+        Value = Round(scale * e.Value),
+        Unit = unit,
+        Ci95 = e.Measured ? [Round(scale * e.Low)!.Value, Round(scale * e.High)!.Value] : null,
+        N = e.N,
+        Method = e.Measured ? method : e.N > 0 ? $"not measured: n = {e.N} is too small" : "not measured",
+    };
+
     private static SortedDictionary<string, Metric> Metrics(RunSection run, ProbeFindings f)
     {
         var all = new SortedDictionary<string, Metric>(StringComparer.Ordinal);
         void Number(string name, double value, string unit, string method, int? n = null) =>
             all[name] = new Metric { Value = Round(value), Unit = unit, Method = method, N = n };
-        void Interval(string name, Estimate e, double scale, string unit, string method) =>
-            all[name] = new Metric
-            {
-                Value = Round(scale * e.Value),
-                Unit = unit,
-                Ci95 = e.Measured ? [Round(scale * e.Low)!.Value, Round(scale * e.High)!.Value] : null,
-                N = e.N,
-                Method = e.Measured ? method : e.N > 0 ? $"not measured: n = {e.N} is too small" : "not measured",
-            };
+        void Interval(string name, Estimate e, double scale, string unit, string method) => all[name] = Of(e, scale, unit, method);
         void Test(string name, NullTest test, string method) =>
             all[name] = test.K == 0
                 ? new Metric { Unit = "1", Method = "not tested" }
@@ -120,7 +122,7 @@ internal static class ReportBuilder
     /// <summary>
     /// Six significant digits: enough for every use, and the same on every machine within the declared tolerance. NaN becomes null.
     /// </summary>
-    private static double? Round(double value)
+    public static double? Round(double value)
     {
         if (double.IsNaN(value) || double.IsInfinity(value))
             return null;

@@ -5,7 +5,11 @@ namespace TrueLive.Probe.Requirements;
 /// <param name="Title">Name for people.</param>
 /// <param name="Evidence">Least evidence grade, E1 to E5.</param>
 /// <param name="Rules">All rules.</param>
-public sealed record Requirement(string Id, string Title, string Evidence, IReadOnlyList<RequirementRule> Rules);
+public sealed record Requirement(string Id, string Title, string Evidence, IReadOnlyList<RequirementRule> Rules)
+{
+    /// <summary>Sessions that a probe may open at the same time; null sets no limit.</summary>
+    public int? Sessions { get; init; }
+}
 
 /// <summary>One rule on one metric.</summary>
 /// <param name="Metric">Name as in a report, or "tier".</param>

@@ -31,6 +31,12 @@ public static class RequirementYaml
         "freeze.count", "freeze.ratio", "freeze.longest", "ttff.first", "prompt.p", "prompt.t50.D50", "prompt.t50.D90", "prompt.miss",
         "prompt.run_ahead", "boundary.T", "loop", "loop.p", "loop.period", "pingpong", "grain.bound", "nature.same",
         "nature.colour", "nature.structure", "continuity.max_session",
+        "start.cold.connect", "start.cold.first", "start.cold.live", "start.warm.connect", "start.warm.first", "start.warm.live",
+        "start.failed", "pair.leak", "pair.leak_p", "pair.delay.D50", "pair.fps.generated",
+        "stress.calm.frozen", "stress.calm.delay", "stress.rate15.frozen", "stress.rate15.delay", "stress.rate60.frozen",
+        "stress.rate60.delay", "stress.loss2.frozen", "stress.loss2.delay", "stress.loss5.frozen", "stress.loss5.delay",
+        "stress.cut.recovery", "stress.cut.unrecovered", "stress.cut.frozen",
+        "soak.session", "soak.delay.slope", "soak.frozen", "soak.colour.slope", "soak.return", "soak.scene_p",
     ];
 
     /// <summary>Labels that a tier rule may name.</summary>
@@ -39,7 +45,7 @@ public static class RequirementYaml
     /// <summary>Labels that a nature rule may name.</summary>
     public static IReadOnlyList<string> Natures { get; } = [.. Enum.GetValues<Verdicts.Nature>().Select(Verdicts.NatureVerdict.Text)];
 
-    private static readonly string[] Units = ["ms", "s", "Hz", "%", "ms/s", "1/min", "frames", "1", "x"];
+    private static readonly string[] Units = ["ms", "s", "Hz", "%", "ms/s", "ms/h", "1/min", "frames", "levels", "levels/h", "1", "x"];
 
     /// <summary>Reads a requirement.</summary>
     /// <exception cref="RequirementException">The file cannot be used.</exception>
@@ -72,7 +78,7 @@ public static class RequirementYaml
         }
         if (stream.Documents.Count != 1 || stream.Documents[0].RootNode is not YamlMappingNode root)
             throw new RequirementException(file, 1, "(file)", "must hold one mapping with the keys schema, id, title, evidence, rules");
-        Allow(file, root, ["schema", "id", "title", "input", "evidence", "rules"]);
+        Allow(file, root, ["schema", "id", "title", "input", "evidence", "sessions", "rules"]);
         if (Text(file, root, "schema") is var schema && schema != Schema)
             throw At(file, root, "schema", $"'{schema}' is not known; allowed: {Schema}");
         var evidence = Optional(file, root, "evidence") ?? "E4";
@@ -82,14 +88,20 @@ public static class RequirementYaml
             || rules.Children.Count is 0 or > MaxRules)
             throw At(file, root, "rules", $"must be a list of 1 to {MaxRules} rules");
         var id = Text(file, root, "id");
-        return new Requirement(id, Optional(file, root, "title") ?? id, evidence, [.. rules.Children.Select(rule => Rule(file, rule))]);
+        return new Requirement(id, Optional(file, root, "title") ?? id, evidence, [.. rules.Children.Select(rule => Rule(file, rule))])
+        {
+            Sessions = Optional(file, root, "sessions") is not { } sessions ? null
+                : int.TryParse(sessions, NumberStyles.None, CultureInfo.InvariantCulture, out var most) && most is >= 1 and <= 1000 ? most
+                : throw At(file, root, "sessions", "must be a number from 1 to 1000"),
+        };
     }
 
     /// <summary>The file of a requirement; <see cref="Read"/> reads it back.</summary>
     public static string Write(Requirement requirement)
     {
         var text = new StringBuilder().Append(CultureInfo.InvariantCulture,
-            $"schema: {Schema}\nid: {requirement.Id}\ntitle: {Quoted(requirement.Title)}\nevidence: {requirement.Evidence}\nrules:\n");
+            $"schema: {Schema}\nid: {requirement.Id}\ntitle: {Quoted(requirement.Title)}\nevidence: {requirement.Evidence}\n" +
+            $"{(requirement.Sessions is { } sessions ? $"sessions: {sessions}\n" : "")}rules:\n");
         foreach (var rule in requirement.Rules)
         {
             var (op, value) = rule.Op == "in" ? ("in", $"[{string.Join(", ", rule.Among)}]") : ($"\"{rule.Op}\"", Number(rule.Value));

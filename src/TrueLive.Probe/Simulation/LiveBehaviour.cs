@@ -25,6 +25,28 @@ public sealed record LiveBehaviour(string Name, string[] Accepts, Func<ReceivedV
         new("prompt-only", ["T3-prompt", "prompt-only"], (v, n) => new(null, v.Prompt(n * Tick - 0.5), Canned: n)),
         new("filter", ["T3-F", "T3"], (v, n) => new(v.At(n * Tick), 0, Plain: true)),
     ];
+
+    /// <summary>Those that only a trial after the run tells from an honest stream; what they accept is what their trial finds.</summary>
+    public static IReadOnlyList<LiveBehaviour> ForTrials { get; } =
+    [
+        new("one-place", ["pair not tested"], (v, n) => Stream(v, n)) { Places = 1 },
+        new("slow-start", ["start.warm.first above 6 s"], (v, n) => n * Tick - v.Began > 6 ? Stream(v, n) : null),
+        new("placeholder", ["start.warm.live above 6 s"], (v, n) => n * Tick - v.Began > 6 ? Stream(v, n) : new(null, 0, Canned: n)),
+        new("leak", ["pair.leak above 0"], (v, n) => Stream(v, n) with { Under = v.Beside?.Invoke()?.At(n * Tick), UnderShare = 0.5f }),
+        new("late-after-cut", ["stress.cut.recovery above 3 s"], (v, n) => new(v.At(v.GapEnded(n * Tick) is var gap
+            && n * Tick - gap < 4 ? gap - 2 : n * Tick), v.Prompt(n * Tick))),
+        new("dead-after-cut", ["stress.cut.unrecovered above 0"], (v, n) => n * Tick - v.GapEnded(n * Tick) < 30
+            ? new(null, 0, Canned: n) : Stream(v, n)),
+        new("thirsty", ["stress.rate15.frozen above 20 %"], (v, n) => v.Rate(n * Tick) < 22 && n % 60 < 30 ? null : Stream(v, n)),
+        new("fading", ["soak.colour.slope above 0"], (v, n) => Stream(v, n) with { Fade = (float)(0.05 * (n * Tick - v.Began)) }),
+        new("remembering", ["soak.scene_p below 0.01"], (v, n) => Stream(v, n) with
+        { Under = v.At(n * Tick - 15), UnderShare = 0.25f }),
+    ];
+
+    /// <summary>Sessions that it takes at the same time.</summary>
+    public int Places { get; init; } = 2;
+
+    private static LiveShown Stream(ReceivedVideo video, int n) => new(video.At(n * Tick), video.Prompt(n * Tick));
 }
 
 /// <summary>One picture of a misbehaving server.</summary>
@@ -34,7 +56,12 @@ public sealed record LiveBehaviour(string Name, string[] Accepts, Func<ReceivedV
 /// <param name="Roll">Pixels by which the picture is moved.</param>
 /// <param name="Canned">Frame of the server's own footage.</param>
 /// <param name="Plain">A colour filter instead of the look.</param>
-public readonly record struct LiveShown(Picture? Picture, int Prompt, int Reseed = 0, int Roll = 0, int Canned = 0, bool Plain = false);
+/// <param name="Under">Another picture that shows through.</param>
+/// <param name="UnderShare">How much of it shows, 0 to 1.</param>
+/// <param name="Fade">Grey levels that red has gained.</param>
+public readonly record struct LiveShown(
+    Picture? Picture, int Prompt, int Reseed = 0, int Roll = 0, int Canned = 0, bool Plain = false, Picture? Under = null,
+    float UnderShare = 0, float Fade = 0);
 
 /// <summary>The last seconds of video and all prompts that a misbehaving server has received.</summary>
 public sealed class ReceivedVideo
@@ -44,12 +71,24 @@ public sealed class ReceivedVideo
     private readonly Queue<(double Time, Picture Picture)> _pictures = new();
     private readonly List<(double Time, int State)> _prompts = [];
     private string? _first;
+    private double _last = double.NaN;
+    private double _gapEnded = double.NegativeInfinity;
+
+    /// <summary>The video of another session of the same server; null where there is none.</summary>
+    public Func<ReceivedVideo?>? Beside { get; set; }
+
+    /// <summary>When the first picture came; infinity before it.</summary>
+    public double Began { get; private set; } = double.PositiveInfinity;
 
     /// <summary>Adds a picture.</summary>
     public void Add(double time, Picture picture)
     {
         lock (_gate)
         {
+            Began = Math.Min(Began, time);
+            if (time - _last > 1)
+                _gapEnded = time;
+            _last = time;
             _pictures.Enqueue((time, picture));
             while (_pictures.Count > Kept)
                 _pictures.Dequeue();
@@ -81,6 +120,20 @@ public sealed class ReceivedVideo
             }
             return found;
         }
+    }
+
+    /// <summary>When pictures came again after the last gap of more than a second; negative infinity when there was none.</summary>
+    public double GapEnded(double time)
+    {
+        lock (_gate)
+            return _gapEnded <= time ? _gapEnded : double.NegativeInfinity;
+    }
+
+    /// <summary>Pictures that came in the second before.</summary>
+    public int Rate(double time)
+    {
+        lock (_gate)
+            return _pictures.Count(p => p.Time > time - 1 && p.Time <= time);
     }
 
     /// <summary>The prompt in force at a time.</summary>

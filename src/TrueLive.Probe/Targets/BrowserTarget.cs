@@ -122,6 +122,9 @@ public abstract partial class BrowserTarget : IProbeTarget
     }
 
     /// <inheritdoc/>
+    public bool TakesRate(int rate) => rate is > 0 and <= 30;
+
+    /// <inheritdoc/>
     public async ValueTask<bool> SendAsync(VideoFrame frame, CancellationToken cancel)
     {
         if (_socket is not { State: WebSocketState.Open } || !await _sending.WaitAsync(0, cancel).ConfigureAwait(false))

@@ -47,11 +47,28 @@ public interface IProbeTarget : IAsyncDisposable
     /// <summary>What the probe itself failed at on the way, so that the run does not count, in words that say what to change.</summary>
     IReadOnlyList<string> Faults => [];
 
+    /// <summary>Whether it can be sent so many pictures a second.</summary>
+    bool TakesRate(int rate) => rate == 30;
+
+    /// <summary>
+    /// Makes the line of an open session bad, or good again, within the probe itself. False where this kind of target cannot.
+    /// </summary>
+    bool Impair(LineState line) => false;
+
     /// <summary>
     /// The way to the target and back without the target, to measure the instrument's own delay; null where the probe alone is that. The
     /// caller disposes it.
     /// </summary>
     IProbeTarget? MakeEcho() => null;
+}
+
+/// <summary>What is wrong with the line to a target.</summary>
+/// <param name="Loss">Share of packets that are lost on purpose, each way.</param>
+/// <param name="UplinkCut">Whether nothing gets to the target at all.</param>
+public sealed record LineState(double Loss, bool UplinkCut)
+{
+    /// <summary>Nothing is wrong.</summary>
+    public static LineState Good { get; } = new(0, false);
 }
 
 /// <summary>A target that cannot be measured: what went wrong and what to change.</summary>

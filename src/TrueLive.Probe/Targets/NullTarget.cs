@@ -26,6 +26,9 @@ public sealed class NullTarget(TimeProvider time, TimeSpan delay = default) : IP
     public string? EndedBecause => null;
 
     /// <inheritdoc/>
+    public bool TakesRate(int rate) => rate is > 0 and <= 60;
+
+    /// <inheritdoc/>
     public Task ConnectAsync(StimulusFormat format, CancellationToken cancel) => Task.CompletedTask;
 
     /// <inheritdoc/>

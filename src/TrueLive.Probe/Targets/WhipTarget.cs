@@ -37,6 +37,7 @@ public sealed class WhipTarget(
     private WhipClient? _client;
     private Uri? _session;
     private int _keyFrameAsked;
+    private volatile LineState _line = LineState.Good;
 
     /// <summary>Receives a message when a busy server asks the probe to wait.</summary>
     public Action<string>? Heard { get; set; }
@@ -62,7 +63,7 @@ public sealed class WhipTarget(
             {
                 VideoReceived = Take,
                 KeyFrameRequested = () => Interlocked.Exchange(ref _keyFrameAsked, 1),
-            }, time, cancel, reach, patience, Heard).ConfigureAwait(false);
+            }, time, cancel, reach, patience, Heard, Loses).ConfigureAwait(false);
         }
         catch (WhipException refused)
         {
@@ -77,6 +78,16 @@ public sealed class WhipTarget(
         }, TaskScheduler.Default);
         if (isTrueLive && _client.Resource is { } resource)
             _session = new Uri(Root, "v1/sessions/" + resource.Segments[^2].TrimEnd('/'));
+    }
+
+    /// <inheritdoc/>
+    public bool TakesRate(int rate) => rate is > 0 and <= 60;
+
+    /// <summary>Loses packets in the probe's own WebRTC client; over TCP, where a real line would only delay them, it cannot.</summary>
+    public bool Impair(LineState line)
+    {
+        _line = line;
+        return _client?.Peer.Path is { IsTcp: false };
     }
 
     /// <inheritdoc/>
@@ -154,6 +165,8 @@ public sealed class WhipTarget(
             return new Uri(endpoint, (path.EndsWith("/whip", StringComparison.Ordinal) ? path[..^"/whip".Length] : path) + "/");
         }
     }
+
+    private bool Loses(bool leaves) => _line is var line && ((leaves && line.UplinkCut) || Random.Shared.NextDouble() < line.Loss);
 
     private void Take(in EncodedFrame frame)
     {

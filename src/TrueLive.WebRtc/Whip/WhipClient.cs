@@ -47,12 +47,14 @@ public sealed class WhipClient : IAsyncDisposable
     /// <param name="reach">How far the server may lead.</param>
     /// <param name="patience">How long one answer may take; 10 s by default.</param>
     /// <param name="said">Receives a message when a busy server asks the client to wait.</param>
+    /// <param name="loses">As <see cref="PeerOptions.Loses"/>.</param>
     /// <exception cref="WhipException">
     /// The server refused, takes or sends no video where that is asked for, cannot be reached, or no way for media was found.
     /// </exception>
     public static async Task<WhipClient> ConnectAsync(
         Uri url, string? key, MediaPreferences preferences, PeerHandlers handlers, TimeProvider time, CancellationToken cancel,
-        WhipReach reach = WhipReach.Any, TimeSpan? patience = null, Action<string>? said = null)
+        WhipReach reach = WhipReach.Any, TimeSpan? patience = null, Action<string>? said = null,
+        Func<bool, bool>? loses = null)
     {
         if (url.Scheme is not ("http" or "https"))
             throw new WhipException($"'{url}' is not an http or https address.");
@@ -60,7 +62,7 @@ public sealed class WhipClient : IAsyncDisposable
         var answerTime = patience ?? AnswerTime;
         var server = new ReachedServer(reach, answerTime);
         var http = new HttpClient(server.Handler()) { Timeout = answerTime, MaxResponseContentBufferSize = MaxAnswer };
-        var peer = endpoint.Offer(preferences, new PeerOptions { MayReach = server.MayLeadTo }).Start(handlers);
+        var peer = endpoint.Offer(preferences, new PeerOptions { MayReach = server.MayLeadTo, Loses = loses }).Start(handlers);
         var client = new WhipClient(endpoint, http, key, peer, time);
         try
         {

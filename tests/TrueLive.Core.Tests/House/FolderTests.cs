@@ -61,7 +61,8 @@ public sealed partial class FolderTests
             """,
         ["TrueLive.Probe"] = """
             Clips: / Analysis Estimators Features Recordings Reports Requirements Stimuli Targets Verdicts
-            /: Analysis Estimators Features Reports Requirements Stimuli Targets Verdicts
+            /: Analysis Estimators Features Reports Requirements Stimuli Targets Trials Verdicts
+            Trials: Analysis Estimators Features Reports Stimuli Targets Verdicts
             Requirements: Reports Verdicts
             Simulation: Analysis Estimators Features Recordings Reports Stimuli Verdicts
             Recordings: Analysis Estimators Features Stimuli Verdicts

@@ -49,6 +49,25 @@ public sealed class WhipTargetTests
     }
 
     [Fact]
+    [Trait("Run", "long")]
+    public async Task Two_sessions_over_real_webrtc_are_open_at_once_and_their_lines_can_be_made_bad()
+    {
+        using var server = new WhipSimulator(LiveBehaviour.All.First(b => b.Name == "stream"), TimeProvider.System);
+        await using var first = new WhipTarget(server.Address, true, null, TimeProvider.System);
+        await using var second = new WhipTarget(server.Address, true, null, TimeProvider.System);
+        Assert.False(first.Impair(LineState.Good));
+        var format = new StimulusFormat(160, 90);
+        await first.ConnectAsync(format, TestContext.Current.CancellationToken);
+        await second.ConnectAsync(format, TestContext.Current.CancellationToken);
+        Assert.Equal(2, server.MostAtOnce);
+        Assert.True(first.Impair(new LineState(0.05, false)) && first.Impair(LineState.Good));
+        Assert.True(first.TakesRate(15) && first.TakesRate(60));
+        await using var third = new WhipTarget(server.Address, true, null, TimeProvider.System);
+        var refused = await Assert.ThrowsAsync<TargetException>(() => third.ConnectAsync(format, TestContext.Current.CancellationToken));
+        Assert.Contains("503", refused.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_server_that_goes_away_leaves_an_incomplete_run()
     {
         var server = new WhipSimulator(LiveBehaviour.All.First(b => b.Name == "canned"), TimeProvider.System);

@@ -69,6 +69,45 @@ public sealed class PeerConnectionTests : IDisposable
     }
 
     [Fact]
+    public async Task What_leaves_while_the_line_is_cut_on_purpose_arrives_once_it_is_whole_again()
+    {
+        var (server, client) = (Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback }),
+            Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback }));
+        var (cut, leaving, arriving) = (false, 0, 0);
+        var (said, heard) = (new TaskCompletionSource<string>(), new TaskCompletionSource<string>());
+        var opened = new TaskCompletionSource<DataChannel>();
+        using var offering = client.Offer(new MediaPreferences(), new PeerOptions
+        {
+            Loses = leaves =>
+            {
+                _ = leaves ? leaving++ : arriving++;
+                return leaves && Volatile.Read(ref cut);
+            },
+        }).Start(new PeerHandlers());
+        using var answering = server.Answer(offering.LocalDescription, new MediaPreferences()).Start(new PeerHandlers
+        {
+            ChannelOpened = channel =>
+            {
+                channel.MessageReceived = (_, data, _) => said.TrySetResult(Encoding.UTF8.GetString(data));
+                opened.TrySetResult(channel);
+            },
+        });
+        offering.Accept(answering.LocalDescription);
+        await offering.Opened.WaitAsync(Patience, Cancel);
+        var channel = offering.OpenChannel("control", (_, data, _) => heard.TrySetResult(Encoding.UTF8.GetString(data)));
+        var back = await opened.Task.WaitAsync(Patience, Cancel);
+        await Until(() => channel.IsOpen);
+        Volatile.Write(ref cut, true);
+        Assert.True(channel.Send("up"));
+        Assert.True(back.Send("down"));
+        Assert.Equal("down", await heard.Task.WaitAsync(Patience, Cancel));
+        Assert.False(said.Task.IsCompleted);
+        Volatile.Write(ref cut, false);
+        Assert.Equal("up", await said.Task.WaitAsync(Patience, Cancel));
+        Assert.True(leaving > 0 && arriving > 0);
+    }
+
+    [Fact]
     public async Task Where_udp_is_blocked_the_way_over_tcp_is_taken()
     {
         var server = Endpoint(new RtcEndpointOptions { Address = IPAddress.Loopback, Udp = false, Tcp = true });
