@@ -33,7 +33,7 @@ public sealed class PaletteMemoryTests
         foreach (var one in made)
         {
             using var frame = one.Frame;
-            taken.Add(Scene.Bytes(frame));
+            taken.Add(Scene.Samples(frame));
         }
         return taken;
     }

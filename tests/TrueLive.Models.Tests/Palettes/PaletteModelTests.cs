@@ -48,7 +48,7 @@ public sealed class PaletteModelTests(LiveTiny tiny) : IClassFixture<LiveTiny>
             using var input = Person.Make(_pool, t);
             using var one = plain.Step(input, prompt);
             using var other = graded.Step(input, prompt);
-            Assert.Equal(Scene.Bytes(one), Scene.Bytes(other));
+            Assert.Equal(Scene.Samples(one), Scene.Samples(other));
         }
         Assert.Equal(plain.Capture().Bytes, graded.Capture().Bytes);
     }
@@ -116,7 +116,7 @@ public sealed class PaletteModelTests(LiveTiny tiny) : IClassFixture<LiveTiny>
             using var session = _plain.CreateSession(Scene.Width, Scene.Height);
             var made = Step(session, flat, Scene.Prompt(_plain, 1, picture));
             using var frame = made.Frame;
-            Assert.Equal(Scene.Bytes(flat), Scene.Bytes(frame));
+            Assert.Equal(Scene.Samples(flat), Scene.Samples(frame));
             Assert.Equal(0, made.Ticket.Palette!.Value.Strength);
         }
         using var faint = Scene.Make(_pool, 0, (100, 128, 128), 5);
@@ -142,7 +142,7 @@ public sealed class PaletteModelTests(LiveTiny tiny) : IClassFixture<LiveTiny>
         using var third = _plain.CreateSession(Scene.Width, Scene.Height);
         using var after = Step(session, cut, prompt).Frame;
         using var alone = Step(third, cut, prompt).Frame;
-        Assert.Equal(Scene.Bytes(alone), Scene.Bytes(after));
+        Assert.Equal(Scene.Samples(alone), Scene.Samples(after));
 
         int Left(IModelSession stream, int t, bool bright)
         {

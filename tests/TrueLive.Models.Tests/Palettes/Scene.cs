@@ -48,5 +48,20 @@ internal static class Scene
         };
     }
 
+    /// <summary>All bytes of a frame, with what happens to be behind its rows.</summary>
     public static byte[] Bytes(VideoFrame frame) => [.. frame.Y, .. frame.U, .. frame.V];
+
+    /// <summary>The samples of a frame.</summary>
+    public static byte[] Samples(VideoFrame frame)
+    {
+        var samples = new List<byte>();
+        for (var y = 0; y < frame.Height; y++)
+            samples.AddRange(frame.Y.Slice(y * frame.StrideY, frame.Width));
+        for (var y = 0; y < frame.ChromaHeight; y++)
+        {
+            samples.AddRange(frame.U.Slice(y * frame.StrideC, frame.ChromaWidth));
+            samples.AddRange(frame.V.Slice(y * frame.StrideC, frame.ChromaWidth));
+        }
+        return [.. samples];
+    }
 }
