@@ -154,10 +154,11 @@ internal sealed record ParameterView(
 
 /// <summary>
 /// Live sessions that the machine holds, as measured; <c>beside</c> counts the live sessions that ran during the measurement and made the
-/// step longer (it is repeated when none runs).
+/// step longer (it is repeated when none runs). <c>sessions_masked</c> are those that it holds with a mask of the person in each.
 /// </summary>
 internal sealed record CapacityView(
-    string Model, string Size, double StepMs, double CpuMsPerFrame, int FramesMeasured, int Sessions, int? Beside);
+    string Model, string Size, double StepMs, double CpuMsPerFrame, int FramesMeasured, int Sessions, int? Beside,
+    int? SessionsMasked = null);
 
 /// <summary>A model and size without figures, and why: not measured before its first session, or the measurement failed.</summary>
 internal sealed record UnmeasuredView(string Model, string Size, string Why);
