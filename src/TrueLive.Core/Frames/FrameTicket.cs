@@ -91,7 +91,7 @@ public readonly record struct FrameMask(string On, string Rest, float Person, lo
 /// <summary>How a frame was graded to a palette.</summary>
 /// <param name="Picture">Id of the picture whose palette it is.</param>
 /// <param name="Strength">How much of it is in force in this frame, 0..1.</param>
-/// <param name="Ticks">What it took, as a part of the step; ticks of the clock.</param>
+/// <param name="Ticks">What it took in the whole step, of which it is a part; ticks of the clock.</param>
 public readonly record struct FramePalette(string Picture, float Strength, long Ticks);
 
 /// <summary>

@@ -44,12 +44,13 @@ public sealed class PaletteModel : IVideoModel
         if (PaletteWords.Read(text, out var rest) is not { } strength)
             return Model.Read(text);
         var reading = Model.Read(rest);
+        var isAll = string.IsNullOrWhiteSpace(rest);
         return reading with
         {
             Palette = strength,
             Note = reading.Note is null ? PaletteWords.Say(strength) : $"{reading.Note} {PaletteWords.Say(strength)}",
-            Understood = true,
-            Confidence = reading.Understood ? reading.Confidence : 1,
+            Understood = reading.Understood || isAll,
+            Confidence = isAll ? 1 : reading.Confidence,
         };
     }
 

@@ -1,12 +1,13 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using TrueLive.Core.Models;
+using TrueLive.Models.Prompts;
 
 namespace TrueLive.Models.Palettes;
 
 /// <content>
-/// Copies of the memory: the model's own, and behind it the palette's, where one is in force. It ends with a mark, so a memory without it
-/// is read as well.
+/// Copies of the memory: the model's own, and behind it the palette's, where one is in force or the model holds frames. It ends with a
+/// mark, so a memory without it is read as well: no palette was in force in it.
 /// </content>
 internal sealed partial class PaletteSession
 {
@@ -19,15 +20,16 @@ internal sealed partial class PaletteSession
     public ModelState Capture()
     {
         var state = session.Capture();
-        if (_style.IsZero && _wish.Palette is null && _wishes.TrueForAll(w => w.Palette is null))
+        if (!_holds && _style is { HasBegun: true, IsZero: true } && _wish.Palette is null)
             return state;
-        var bytes = new MemoryStream(state.Bytes.Length + 512);
+        var bytes = new MemoryStream(state.Bytes.Length + 2048);
         using var to = new BinaryWriter(bytes);
         to.Write(state.Bytes.Span);
         to.Write(_style.Snapshot());
-        Span<byte> moments = stackalloc byte[MovingMoments.SavedLength];
-        _moments.Save(moments);
-        to.Write(moments);
+        var adjusted = _adjuster.Snapshot();
+        to.Write(adjusted.Length > 0);
+        to.Write(adjusted);
+        _moments.Save(to);
         to.Write(_picture);
         _wish.Save(to);
         to.Write(_wishes.Count);
@@ -49,23 +51,17 @@ internal sealed partial class PaletteSession
             own = bytes.Slice(bytes.Length - End - length, length);
             bytes = bytes[..^(End + length)];
         }
-        var held = own.IsEmpty ? new Held([], [], "", PaletteWish.None, []) : Recall(own);
+        var held = own.IsEmpty ? new Held([], [], new MovingMoments(), "", PaletteWish.None, []) : Recall(own);
         // The model refuses what is not a memory of its own.
         session.Restore(state with { Bytes = bytes });
-        (_picture, _wish) = (held.Picture, held.Wish);
+        (_moments, _picture, _wish) = (held.Moments, held.Picture, held.Wish);
         _wishes.Clear();
         _wishes.AddRange(held.Wishes);
         if (own.IsEmpty)
-        {
-            // A memory is copied behind a picture.
             _style.Rest(begun: true);
-            _moments.Forget();
-        }
         else
-        {
             _style.Restore(held.Style);
-            _moments.Recall(held.Moments);
-        }
+        _adjuster.Restore(held.Adjusted, _style.HasBegun);
     }
 
     private Held Recall(ReadOnlyMemory<byte> bytes)
@@ -73,11 +69,9 @@ internal sealed partial class PaletteSession
         using var from = new BinaryReader(new MemoryStream(bytes.ToArray()));
         try
         {
-            var held = new Held(Exactly(from, _style.SnapshotLength), Exactly(from, MovingMoments.SavedLength), PaletteAim.Id(from),
-                PaletteWish.Recall(from), []);
-            if (Numbers<float>(held.Style.AsSpan(0, 3 * PaletteWish.Length * sizeof(float))).ContainsAnyExceptInRange(-Most, Most)
-                || Numbers<double>(held.Moments.AsSpan(0, ColourMoments.Count * sizeof(double))).ContainsAnyExceptInRange(-Most, Most))
-                throw new InvalidDataException("Its numbers are out of range.");
+            var held = new Held(Transition(from, _style.SnapshotLength),
+                from.ReadBoolean() ? Transition(from, _adjuster.SnapshotLength) : [],
+                MovingMoments.Recall(from), PaletteAim.Id(from), PaletteWish.Recall(from), []);
             var count = from.ReadInt32();
             if (count is < 0 or > MaxWishes)
                 throw new InvalidDataException($"It has {count} palettes.");
@@ -92,11 +86,15 @@ internal sealed partial class PaletteSession
         }
     }
 
-    private static ReadOnlySpan<T> Numbers<T>(ReadOnlySpan<byte> bytes)
-        where T : unmanaged => MemoryMarshal.Cast<byte, T>(bytes);
+    // Three vectors, then times.
+    private static byte[] Transition(BinaryReader from, int length)
+    {
+        var bytes = new byte[length];
+        from.BaseStream.ReadExactly(bytes);
+        var vectors = MemoryMarshal.Cast<byte, float>(bytes.AsSpan(0, length - StyleTransition.TimesLength));
+        return vectors.ContainsAnyExceptInRange(-Most, Most) ? throw new InvalidDataException("A transition is out of range.") : bytes;
+    }
 
-    private static byte[] Exactly(BinaryReader from, int length) =>
-        from.ReadBytes(length) is var bytes && bytes.Length == length ? bytes : throw new EndOfStreamException();
-
-    private sealed record Held(byte[] Style, byte[] Moments, string Picture, PaletteWish Wish, List<PaletteWish> Wishes);
+    private sealed record Held(
+        byte[] Style, byte[] Adjusted, MovingMoments Moments, string Picture, PaletteWish Wish, List<PaletteWish> Wishes);
 }

@@ -7,10 +7,12 @@ namespace TrueLive.Models.Palettes;
 
 /// <summary>A prompt, the same without what is the palette's, and what to aim at.</summary>
 /// <param name="Prompt">The prompt.</param>
-/// <param name="Inner">The prompt that the model gets.</param>
+/// <param name="Inner">
+/// The prompt that the model gets. With a palette it has no adjustments: they are made behind the grade, which would take them out again.
+/// </param>
 /// <param name="Aim">
 /// A prompt whose style is the strength of the palette and its moments, each times the strength, so that a palette fades in and out without
-/// changing its colours on the way.
+/// changing its colours on the way, and whose adjustments are those that are made behind it.
 /// </param>
 /// <param name="Palette">The picture's id and moments, and how much of them; null for none.</param>
 internal sealed record PaletteWish(Prompt Prompt, Prompt Inner, Prompt Aim, PaletteAim? Palette)
@@ -34,7 +36,10 @@ internal sealed record PaletteWish(Prompt Prompt, Prompt Inner, Prompt Aim, Pale
         if (picture is null || strength <= 0)
             return Aiming(prompt, inner, null);
         var moments = before.Palette?.Picture == picture.Id ? before.Palette.Moments : MomentsOf(picture);
-        return Aiming(prompt, inner, new(picture.Id, strength, moments));
+        var adjustments = prompt.Reading.Adjustments;
+        if (!adjustments.IsEmpty)
+            inner = inner with { Reading = inner.Reading with { Adjustments = [] } };
+        return Aiming(prompt, inner, new(picture.Id, strength, moments), adjustments);
     }
 
     /// <summary>The moments that a style stands for.</summary>
@@ -51,7 +56,15 @@ internal sealed record PaletteWish(Prompt Prompt, Prompt Inner, Prompt Aim, Pale
         to.Write(Aim.Strength);
         to.Write(Aim.Transition.Ticks);
         to.Write(Palette is not null);
-        Palette?.Save(to);
+        if (Palette is null)
+            return;
+        Palette.Save(to);
+        to.Write((byte)Aim.Reading.Adjustments.Length);
+        foreach (var (kind, amount) in Aim.Reading.Adjustments)
+        {
+            to.Write((byte)kind);
+            to.Write(amount);
+        }
     }
 
     /// <summary>A saved one; the model is not asked for anything with it again.</summary>
@@ -63,14 +76,24 @@ internal sealed record PaletteWish(Prompt Prompt, Prompt Inner, Prompt Aim, Pale
         if (strength is not (>= 0 and <= 1) || transition < TimeSpan.Zero)
             throw new InvalidDataException("A prompt is out of range.");
         var prompt = Prompt.None with { Revision = revision, Strength = strength, Transition = transition };
-        return Aiming(prompt, prompt, from.ReadBoolean() ? PaletteAim.Recall(from) : null);
+        if (!from.ReadBoolean())
+            return Aiming(prompt, prompt, null);
+        var palette = PaletteAim.Recall(from);
+        var adjustments = new Adjustment[from.ReadByte()];
+        foreach (ref var one in adjustments.AsSpan())
+        {
+            one = new((AdjustmentKind)from.ReadByte(), from.ReadSingle());
+            if (!Enum.IsDefined(one.Kind) || one.Amount is not (>= -1 and <= 1))
+                throw new InvalidDataException("An adjustment is out of range.");
+        }
+        return Aiming(prompt, prompt, palette, [.. adjustments]);
     }
 
-    private static PaletteWish Aiming(Prompt prompt, Prompt inner, PaletteAim? palette)
+    private static PaletteWish Aiming(Prompt prompt, Prompt inner, PaletteAim? palette, ImmutableArray<Adjustment> adjustments = default)
     {
         ImmutableArray<float> style = palette is null ? [] : [palette.Strength, .. palette.Moments.Select(m => m * palette.Strength)];
-        return new(prompt, inner,
-            new(prompt.Revision, "", prompt.Strength, prompt.Transition, PromptReading.Empty with { Style = style }), palette);
+        var aim = PromptReading.Empty with { Style = style, Adjustments = adjustments.IsDefault ? [] : adjustments };
+        return new(prompt, inner, new(prompt.Revision, "", prompt.Strength, prompt.Transition, aim), palette);
     }
 
     private static ImmutableArray<float> MomentsOf(ReferencePicture picture)
@@ -87,7 +110,7 @@ internal sealed record PaletteWish(Prompt Prompt, Prompt Inner, Prompt Aim, Pale
 /// <param name="Moments">The <see cref="ColourMoments"/> of the picture.</param>
 internal sealed record PaletteAim(string Picture, float Strength, ImmutableArray<float> Moments)
 {
-    private const int MaxId = 64;
+    private const int IdLength = 32;
 
     // Means and products of samples lie well within.
     private const float Most = 2;
@@ -110,15 +133,13 @@ internal sealed record PaletteAim(string Picture, float Strength, ImmutableArray
             : throw new InvalidDataException("A palette is out of range.");
     }
 
-    /// <summary>Reads the id of a picture, as <see cref="BinaryWriter.Write(string)"/> wrote it.</summary>
+    /// <summary>Reads the id of a picture, or of none, as <see cref="BinaryWriter.Write(string)"/> wrote it.</summary>
     /// <exception cref="InvalidDataException">It is none.</exception>
     /// <exception cref="EndOfStreamException">It is cut off.</exception>
     public static string Id(BinaryReader from)
     {
         var length = from.ReadByte();
-        if (length > MaxId)
-            throw new InvalidDataException("The id of a picture is too long.");
-        var id = from.ReadBytes(length);
-        return id.Length == length ? Encoding.Latin1.GetString(id) : throw new EndOfStreamException();
+        var id = Encoding.Latin1.GetString(from.ReadBytes(length is 0 or IdLength ? length : 0));
+        return id.Length == length && id.All(char.IsAsciiHexDigit) ? id : throw new InvalidDataException("The id of a picture is none.");
     }
 }

@@ -13,9 +13,10 @@ internal static partial class PaletteWords
     private const RegexOptions Options = RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture;
 
     private const string The = @"(?:the|my|this|that|its)\s+";
+    private const string Palette = @"palette(?!\s+(?:of|in|from|knife|knives)\b)";
     private const string Whose = $@"(?:of|from)\s+{The}(?:reference\s+)?(?:picture|photo|image|painting|palette|reference)";
-    private const string Colours = $@"(?:{The})?colou?rs\s+{Whose}";
-    private const string It = $@"(?:{The}palette|{Colours})";
+    private const string Colours = $@"(?:{The})?(?:colou?rs|palette)\s+{Whose}";
+    private const string It = $@"(?:{Colours}|{The}{Palette})";
 
     /// <summary>The strength that a text asks for, or null; <paramref name="rest"/> is the text without it.</summary>
     public static float? Read(string text, out string rest)
@@ -51,9 +52,9 @@ internal static partial class PaletteWords
     private static partial Regex Subject();
 
     [GeneratedRegex(@"(?<![\w-])(?:"
-        + $@"(?<none>(?:without|no|not|remove|drop|ignore|(?:do not|don'?t|never) use)\s+(?:{It}|(?:a\s+)?palette(?!\s+(?:of|in)\b)))"
+        + $@"(?<none>(?:without|no|not|remove|drop|ignore|(?:do not|don'?t|never) use)\s+(?:{It}|(?:a\s+)?{Palette}))"
         + $@"|(?:with\s+|use\s+|at\s+)?(?:(?<half>half)|(?<percent>\d{{1,3}})\s*(?:%|percent)|(?<little>a (?:little|bit|touch)))"
-            + $@"(?:\s+of)?\s+(?:{It}|palette)"
+            + $@"(?:\s+of)?\s+(?:{It}|{Palette})"
         + $@"|(?:{The})?palette\s+(?:(?:at|to|of)\s+)?(?<percent>\d{{1,3}})\s*(?:%|percent)"
         + $@"|(?:(?:in|with|use|using|take|match|apply)\s+){It}"
         + @")(?![\w-])", Options)]

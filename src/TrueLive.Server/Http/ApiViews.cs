@@ -44,7 +44,7 @@ internal sealed record SessionView(
             hosted.Session.Id, withToken ? hosted.Token : null, hosted.Session.State.ToString().ToLowerInvariant(), hosted.Transport,
             hosted.Created,
             s.Model.Info.Id, s.Model.Info.Version, $"{s.Width}x{s.Height}", TierWords.Name(Core.Tiers.Tier.Live),
-            TierWords.Means(Core.Tiers.Tier.Live), PromptView.From(s.Prompt), s.Epoch,
+            TierWords.Means(Core.Tiers.Tier.Live), PromptView.From(s), s.Epoch,
             hosted.SourceLost is { } lost
                 ? StatsMessage.From(hosted.Session.Stats) with { Degraded = TierWords.Repeated(lost) }
                 : StatsMessage.From(hosted.Session.Stats), gate.AddressOf($"/whip/{hosted.Session.Id}"),
@@ -62,7 +62,7 @@ internal sealed record WatchView(
     {
         var session = hosted.Session;
         var s = session.Settings;
-        return new WatchView(s.Model.Info.Id, $"{s.Width}x{s.Height}", PromptView.From(s.Prompt),
+        return new WatchView(s.Model.Info.Id, $"{s.Width}x{s.Height}", PromptView.From(s),
             session.State.ToString().ToLowerInvariant(), session.Last?.End?.Words, hosted.Input.Problem, hosted.SourceType);
     }
 }

@@ -62,11 +62,15 @@ function control(p, set) {
 function picture(p, id, title, set) {
   const note = h('span.note', { id: `${id}-note`, role: 'status' });
   const seen = h('img.reference', { id: `${id}-seen`, alt: `The picture of ${p.title}`, hidden: true });
+  // Of two that are sent at once, the later one counts, whichever is answered first.
+  let latest;
   const send = async (file) => {
     if (!file) return;
+    latest = file;
     note.textContent = 'Sending…';
     try {
       const sent = await askJson('/v1/pictures', { method: 'POST', body: file });
+      if (latest !== file) return;
       set({ [p.id]: sent.id });
       note.textContent = '';
       clear.hidden = false;
@@ -74,10 +78,13 @@ function picture(p, id, title, set) {
       seen.src = URL.createObjectURL(file);
       seen.hidden = false;
     } catch (error) {
-      note.textContent = error.message;
+      if (latest === file) note.textContent = error.message;
     }
   };
   const drop = () => {
+    latest = null;
+    note.textContent = '';
+    URL.revokeObjectURL(seen.src);
     $(id).value = '';
     set({ [p.id]: '' });
     clear.hidden = seen.hidden = true;

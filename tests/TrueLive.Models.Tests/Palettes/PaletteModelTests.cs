@@ -131,14 +131,14 @@ public sealed class PaletteModelTests(LiveTiny tiny) : IClassFixture<LiveTiny>
         var prompt = Scene.Prompt(_plain, 1, Scene.Picture(_pool, (120, 110, 150), 50));
         using var session = _plain.CreateSession(Scene.Width, Scene.Height);
         var (steady, passing) = (Left(session, 0, bright: false), new List<int>());
-        for (var t = 1; t < 12; t++)
-            passing.Add(Left(session, t, bright: t is >= 4 and < 7));
+        for (var t = 1; t < 72; t++)
+            passing.Add(Left(session, t, bright: t is >= 64 and < 67));
         Assert.All(passing, luma => Assert.InRange(luma, steady - 4, steady + 4));
         // Alone the same picture would be graded darker at once.
         using var other = _plain.CreateSession(Scene.Width, Scene.Height);
         Assert.True(Left(other, 4, bright: true) < steady - 8);
 
-        using var cut = Scene.Make(_pool, 12, (190, 90, 110), 20);
+        using var cut = Scene.Make(_pool, 72, (190, 90, 110), 20);
         using var third = _plain.CreateSession(Scene.Width, Scene.Height);
         using var after = Step(session, cut, prompt).Frame;
         using var alone = Step(third, cut, prompt).Frame;
@@ -219,6 +219,10 @@ public sealed class PaletteModelTests(LiveTiny tiny) : IClassFixture<LiveTiny>
     [InlineData("a warm palette", null, "a warm palette")]
     [InlineData("no palette of grey", null, "no palette of grey")]
     [InlineData("in the colours of autumn", null, "in the colours of autumn")]
+    [InlineData("use the palette of Monet", null, "use the palette of Monet")]
+    [InlineData("with the palette knife", null, "with the palette knife")]
+    [InlineData("no palette knife", null, "no palette knife")]
+    [InlineData("ink with the palette of this painting", 1f, "ink")]
     public void Words_say_how_much_of_the_palette_is_used(string text, float? strength, string rest)
     {
         Assert.Equal(strength, PaletteWords.Read(text, out var left));
@@ -236,6 +240,9 @@ public sealed class PaletteModelTests(LiveTiny tiny) : IClassFixture<LiveTiny>
         Assert.Equal(0.5f, Palette.Of(Scene.Prompt(model, 1, picture) with { Reading = reading }).Strength);
         Assert.Equal(0.8f, Palette.Of(Scene.Prompt(model, 1, picture, 0.8) with { Reading = reading }).Strength);
         Assert.True(Palette.Of(Scene.Prompt(model, 1, null) with { Reading = reading }).IsEmpty);
+        // What else is said is still not understood.
+        var (unknown, part) = (model.Read("qwertz"), model.Read("qwertz, half of the palette"));
+        Assert.Equal((false, 0.5f, unknown.Confidence), (part.Understood, part.Palette, part.Confidence));
     }
 
     [Fact]
@@ -243,12 +250,21 @@ public sealed class PaletteModelTests(LiveTiny tiny) : IClassFixture<LiveTiny>
     {
         using var model = new Painter();
         Assert.Same(model, PaletteModel.Of(model, TimeProvider.System));
+        var values = ParameterValues.Of(model.Info.Parameters, [new(Palette.PictureId, "warm"), new(Palette.StrengthId, "low")]);
+        Assert.Equal("low", values.Text(Palette.StrengthId));
+        Assert.True(Palette.Of(Prompt.None with { Values = values }).IsEmpty);
     }
 
     private sealed class Painter : IVideoModel
     {
         public ModelInfo Info { get; } = new("painter", "1", "Painter", "", true, false, new ModelSizes(16, 4096, 2), [])
-        { Parameters = [new(Palette.PictureId, "Palette", ParameterKind.Choice) { Choices = ["warm"] }] };
+        {
+            Parameters =
+            [
+                new(Palette.PictureId, "Palette", ParameterKind.Choice) { Choices = ["warm"] },
+                new(Palette.StrengthId, "Strength", ParameterKind.Choice) { Choices = ["low", "high"] },
+            ],
+        };
 
         public PromptReading Read(string text) => PromptReading.Empty;
 

@@ -16,6 +16,10 @@ internal static class Scene
         var frame = pool.Rent(Width, Height);
         frame.Colour = colour ?? ColourSpace.Bt709Limited;
         frame.Ticket = new FrameTicket(t, TimeSpan.FromSeconds(t / 30.0), 0, (uint)(t * 3000));
+        // What is behind the rows of a frame that was used before.
+        frame.Y.Clear();
+        frame.U.Clear();
+        frame.V.Clear();
         var random = new Random(seed);
         for (var y = 0; y < Height / 2; y++)
         {

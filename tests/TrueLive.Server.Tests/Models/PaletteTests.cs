@@ -8,6 +8,7 @@ using TrueLive.Media.Files;
 using TrueLive.Media.Tests.Files;
 using TrueLive.Models.Palettes;
 using TrueLive.Server.Journals;
+using TrueLive.Server.Live.Control;
 using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Tests.Clips;
 using TrueLive.Server.Tests.Interactive;
@@ -120,6 +121,19 @@ public sealed class PaletteTests(MadeFiles files) : IClassFixture<MadeFiles>
         }
     }
 
+    [Fact]
+    public void A_model_with_a_picture_of_that_name_of_its_own_says_nothing_of_a_palette()
+    {
+        using var frame = new FramePool("palette view").Rent(16, 16);
+        var picture = ReferencePicture.Of(frame, "test");
+        foreach (var (model, shown) in new[] { (Models()[0], true), (new Painter(), false) })
+        {
+            var prompt = Prompt.None with { Values = ParameterValues.Of(model.Info.Parameters, [new("palette", picture.Id)], [picture]) };
+            Assert.Same(picture, prompt.Values.Picture("palette"));
+            Assert.Equal(shown, PromptView.From(new SessionSettings(model, 16, 16, prompt, 0, 0, false)).Palette is not null);
+        }
+    }
+
     private async Task<string> SendAsync(ClipServer server, string name, string source)
     {
         var path = await files.MakeAsync($"palette-{name}.png", "-f", "lavfi", "-i", source, "-frames:v", "1");
@@ -150,5 +164,19 @@ public sealed class PaletteTests(MadeFiles files) : IClassFixture<MadeFiles>
             }
         }
         return [.. found];
+    }
+
+    private sealed class Painter : IVideoModel
+    {
+        public ModelInfo Info { get; } = new("painter", "1", "Painter", "", true, false, new ModelSizes(16, 4096, 2), [])
+        { Parameters = [new(Palette.PictureId, "Palette", ParameterKind.Image)] };
+
+        public PromptReading Read(string text) => PromptReading.Empty;
+
+        public IModelSession CreateSession(int width, int height) => throw new NotSupportedException();
+
+        public void Dispose()
+        {
+        }
     }
 }
