@@ -18,15 +18,15 @@ public sealed class SoakTests
     [Trait("Run", "full")]
     public async Task A_steady_stream_drifts_in_nothing_and_forgets_old_scenes()
     {
-        var (outcome, section) = await RunAsync((v, n) => new(v.At(n * Tick), 0), cycles: 10);
+        var (outcome, section) = await RunAsync((v, n) => new(v.At(n * Tick), 0), cycles: 12);
         Assert.Equal("measured", section.Result);
-        Assert.Equal(10, outcome.Metrics["soak.session"].N);
+        Assert.Equal(12, outcome.Metrics["soak.session"].N);
         Assert.InRange(outcome.Metrics["soak.return"].Value!.Value, 0, 2);
         var colour = outcome.Metrics["soak.colour.slope"];
         Assert.InRange(colour.Ci95![0], -60, 60);
         Assert.True(outcome.Metrics["soak.scene_p"].Value > 0.01, $"p {outcome.Metrics["soak.scene_p"].Value}");
         Assert.InRange(outcome.Metrics["soak.frozen"].Value!.Value, 0, 2);
-        // Within half a frame over the three minutes.
+        // Within half a frame over the four minutes.
         Assert.InRange(outcome.Metrics["soak.delay.slope"].Value!.Value, -300, 300);
     }
 
