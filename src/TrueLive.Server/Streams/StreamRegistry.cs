@@ -3,6 +3,7 @@ using TrueLive.Core.Sessions;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Resources;
+using TrueLive.Server.Streams.Hls;
 using TrueLive.Server.Streams.Rtmp;
 
 namespace TrueLive.Server.Streams;
