@@ -153,7 +153,8 @@ internal sealed class FfmpegSink : StreamSink
                 "-f", "rawvideo", "-pix_fmt", "yuv420p", "pipe:1"]);
             try
             {
-                while (true)
+                // Whoever ends it may have ended the player before.
+                while (!_stop.IsCancellationRequested)
                 {
                     await _player.Output.ReadExactlyAsync(picture);
                     Add(TimeCode.AgeMs(picture, TimeCode.Width));
@@ -204,6 +205,7 @@ internal sealed class HlsSink : StreamSink
     private IPlaywright? _playwright;
     private IBrowser? _browser;
     private IPage? _page;
+    private int _unread;
 
     /// <summary>Begins to play.</summary>
     public async Task PlayAsync(Uri playlist)
@@ -229,8 +231,13 @@ internal sealed class HlsSink : StreamSink
     public override async Task CollectAsync()
     {
         var delays = await _page!.EvaluateAsync<JsonElement>("seen.delays.splice(0)");
-        foreach (var delay in delays.EnumerateArray())
-            Add(delay.GetDouble() is var ms and < 60_000 ? ms : null);
+        foreach (var delay in delays.EnumerateArray().Select(d => d.GetDouble()))
+        {
+            _unread = delay < 60_000 ? 0 : _unread + 1;
+            if (_unread > 300)
+                throw new ArgumentException($"Pictures are shown, but their times cannot be read: the last seems {delay:0} ms old.");
+            Add(_unread == 0 ? delay : null);
+        }
     }
 
     public override async Task<string> NoteAsync() =>

@@ -17,8 +17,9 @@ internal static class TimeCode
     // A delay beyond it is no delay, but a wrong bit.
     private const double MostMs = 60_000;
 
-    /// <summary>Now.</summary>
-    public static long Now => TimeProvider.System.GetUtcNow().Ticks / (TimeSpan.TicksPerMillisecond / 10) % (1 << Bits);
+    /// <summary>Now, counted from 1970 as pages do.</summary>
+    public static long Now =>
+        (TimeProvider.System.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / (TimeSpan.TicksPerMillisecond / 10) % (1 << Bits);
 
     /// <summary>Paints the time into packed planes of I420.</summary>
     public static void Paint(Span<byte> picture, long at)

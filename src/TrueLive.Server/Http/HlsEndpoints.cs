@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Http.Extensions;
 using Microsoft.AspNetCore.Mvc;
 using TrueLive.Server.Resources;
 using TrueLive.Server.Streams;
@@ -16,9 +17,10 @@ internal static class HlsEndpoints
         string id, string output, string file, [FromQuery(Name = "_HLS_msn")] long? segment, [FromQuery(Name = "_HLS_part")] int? part,
         HttpContext http, StreamRegistry registry, IHostApplicationLifetime life)
     {
-        if (registry.Find(id) is not { } legs || legs.Output(output)?.Hls is not { } hls)
+        if (registry.Hls.Find(id, output) is not var (hls, sourceType))
             return NotThere();
-        AiMarkHeader.Tell(http.Response, legs.Hosted.SourceType);
+        AiMarkHeader.Tell(http.Response, sourceType());
+        var from = http.Connection.RemoteIpAddress?.ToString() ?? "";
         using var either = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, life.ApplicationStopping);
         try
         {
@@ -28,17 +30,20 @@ internal static class HlsEndpoints
                 if (segment < 0 || part < 0 || (segment is null && part is not null))
                     throw new RequestRefusedException(StatusCodes.Status400BadRequest, "_HLS_part goes with _HLS_msn; both count from 0.");
                 // Only those who know that they may wait ask for what is to come.
-                await hls.WaitAsync(parts ? segment : null, parts ? part : null, either.Token).ConfigureAwait(false);
+                await hls.WaitAsync(parts ? segment : null, parts ? part : null, from, either.Token).ConfigureAwait(false);
                 http.Response.Headers.CacheControl = "no-cache";
                 return Results.Text(hls.Read(parts, http.Request.Query["token"].ToString()), "application/vnd.apple.mpegurl");
             }
-            if (await hls.FindAsync(file, either.Token).ConfigureAwait(false) is not { } piece || !File.Exists(piece.Path))
+            // It may be deleted at any time.
+            var piece = await hls.FindAsync(file, from, either.Token).ConfigureAwait(false);
+            if (piece?.Open() is not { } bytes)
                 return NotThere();
             http.Response.Headers.CacheControl = "max-age=60";
             if (piece.Length is not { } length)
-                return Results.File(piece.Path, "video/mp4", enableRangeProcessing: true);
+                return Results.Stream(bytes, "video/mp4", enableRangeProcessing: true);
+            await using var disposed = bytes.ConfigureAwait(false);
             (http.Response.ContentType, http.Response.ContentLength) = ("video/mp4", length);
-            await http.Response.SendFileAsync(piece.Path, piece.Start, length, http.RequestAborted).ConfigureAwait(false);
+            await StreamCopyOperation.CopyToAsync(bytes, http.Response.Body, length, http.RequestAborted).ConfigureAwait(false);
             return Results.Empty;
         }
         catch (RequestRefusedException refused)
@@ -47,7 +52,8 @@ internal static class HlsEndpoints
         }
         catch (OperationCanceledException) when (life.ApplicationStopping.IsCancellationRequested)
         {
-            return NotThere();
+            return Problems.From(
+                http, new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, "The server is stopping. Try again."));
         }
     }
 

@@ -84,6 +84,20 @@ internal sealed class OutputRun : IAsyncDisposable
 
     private async Task RunAsync(CancellationToken stop)
     {
+        try
+        {
+            await TryAsync(stop).ConfigureAwait(false);
+        }
+        finally
+        {
+            _hosted.Broadcaster.Remove(_queue);
+            Hls?.End();
+            Enter(LegState.Ended, null);
+        }
+    }
+
+    private async Task TryAsync(CancellationToken stop)
+    {
         while (!stop.IsCancellationRequested)
         {
             Enter(LegState.Connecting, _status.Problem);
@@ -110,9 +124,6 @@ internal sealed class OutputRun : IAsyncDisposable
             Enter(LegState.Retrying, $"{why} Tried again after {pause.TotalSeconds:0} s.", losses: 1);
             await Task.Delay(pause, _time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
-        _hosted.Broadcaster.Remove(_queue);
-        Enter(LegState.Ended, null);
-        Hls?.End();
     }
 
     // Returns why it broke off; null where it is to begin anew at once, or was told to end.
@@ -210,10 +221,12 @@ internal sealed class OutputRun : IAsyncDisposable
         {
             await new HlsCutter(hls).TakeAsync(child.Output, at => Told(flow, at), CancellationToken.None).ConfigureAwait(false);
         }
-        catch (Exception error) when (error is MediaException or IOException or UnauthorizedAccessException)
+        catch (Exception error)
         {
-            // What the system says of a file has its path in it.
-            gaveUp(error is MediaException ? error.Message : Shortage.Of(error)?.Words ?? "The disk does not take its segments.");
+            // Whatever it is, it ends this child and not the output. What the system says of a file has its path in it.
+            var disk = error is IOException or UnauthorizedAccessException;
+            gaveUp(error is MediaException ? error.Message : Shortage.Of(error)?.Words
+                ?? (disk ? "The disk does not take its segments." : "Its segments could not be cut."));
             child.Kill();
         }
         flow.Opened.TrySetResult(false);

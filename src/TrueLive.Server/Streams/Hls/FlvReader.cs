@@ -39,6 +39,9 @@ internal sealed class FlvReader(Stream from)
     private const byte Aac = 10;
     private const byte Avc = 7;
 
+    // An hour, in milliseconds: a session repeats its picture long before.
+    private const int LongestStep = 3_600_000;
+
     private byte[] _bytes = new byte[64 << 10];
     private bool _begun;
     private long _at;
@@ -60,7 +63,10 @@ internal sealed class FlvReader(Stream from)
             var (kind, size) = (_bytes[SizeBefore], (int)Number(SizeBefore + 1));
             var at = Number(SizeBefore + 4) | ((uint)_bytes[SizeBefore + 7] << 24);
             // ffmpeg writes 31 bits of it: 25 days.
-            _at += (int)((at - (uint)_at) << 1) >> 1;
+            var step = (int)((at - (uint)_at) << 1) >> 1;
+            if (Math.Abs(step) > LongestStep)
+                throw Broken();
+            _at += step;
             // Its size has three bytes: 16 MiB are the most.
             if (!await FillAsync(size, cancel).ConfigureAwait(false))
                 return null;

@@ -3,7 +3,7 @@ using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Streams.Hls;
 
-/// <summary>The files of an HLS output: heads, and segments that grow part by part. It is gone when the output ends.</summary>
+/// <summary>The files of an HLS output: heads, and segments that grow part by part. It is gone a while after the output ends.</summary>
 internal sealed class HlsFolder(ServerOptions options, string session, string output)
 {
     private readonly string _path = Path.Combine(options.DataPath, "hls", $"{session}-{output}");

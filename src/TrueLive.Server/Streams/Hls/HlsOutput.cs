@@ -8,7 +8,22 @@ namespace TrueLive.Server.Streams.Hls;
 /// <param name="Path">Where it is.</param>
 /// <param name="Start">Where the piece begins.</param>
 /// <param name="Length">How long it is; null for all.</param>
-internal sealed record HlsPiece(string Path, long Start, long? Length);
+internal sealed record HlsPiece(string Path, long Start, long? Length)
+{
+    /// <summary>Opens the file where the piece begins; null when it has been deleted meanwhile.</summary>
+    public FileStream? Open()
+    {
+        try
+        {
+            return new FileStream(Path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, 4096, useAsync: true)
+            { Position = Start };
+        }
+        catch (Exception gone) when (gone is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+    }
+}
 
 /// <summary>
 /// Has the parts and segments of HLS for players. One playlist lists segments; the other lists parts as well, and requests for it wait for
@@ -25,6 +40,9 @@ internal sealed partial class HlsOutput(HlsFolder folder, TimeSpan keyframes, Ti
     /// <summary>Requests that wait at a time.</summary>
     public const int MostHeld = 200;
 
+    /// <summary>Of them, those from one address.</summary>
+    public const int MostHeldOfOne = MostHeld / 4;
+
     // Parts further ahead are not waited for: as many as last three seconds.
     private const int PartsAhead = 9;
 
@@ -34,8 +52,9 @@ internal sealed partial class HlsOutput(HlsFolder folder, TimeSpan keyframes, Ti
     private readonly Lock _gate = new();
     private readonly HlsWindow _window = new(keyframes);
     private TaskCompletionSource _changed = NewChange();
-    private int _held;
+    private readonly Dictionary<string, int> _held = [];
     private int _head = -1;
+    private int _oldestHead;
     private bool _ended;
     private DateTimeOffset _zero;
 
@@ -46,12 +65,19 @@ internal sealed partial class HlsOutput(HlsFolder folder, TimeSpan keyframes, Ti
     /// <exception cref="IOException">The disk does not take it.</exception>
     public void AddHead(ReadOnlySpan<byte> head) => folder.Append(HlsSegment.HeadName(++_head), head);
 
+    /// <summary>How long a segment may become.</summary>
+    public TimeSpan Longest => _window.Longest;
+
+    /// <summary>For how long all can be had after the end: six target durations, in which players that are behind come to it.</summary>
+    public TimeSpan Kept => 6 * _window.Target;
+
     /// <summary>Begins a segment.</summary>
     /// <param name="at">Time of its first picture since the head.</param>
-    public void BeginSegment(TimeSpan at)
+    /// <param name="gap">What was before it does not go on in it.</param>
+    public void BeginSegment(TimeSpan at, bool gap)
     {
         var last = _window.Segments.Count > 0 ? _window.Segments[^1] : null;
-        var anew = last is not null && last.Head != _head;
+        var anew = last is not null && (gap || last.Head != _head);
         // The clock is read once for each head, so that dates and durations say the same.
         if (last is null || anew)
             _zero = time.GetUtcNow() - at;
@@ -78,21 +104,23 @@ internal sealed partial class HlsOutput(HlsFolder folder, TimeSpan keyframes, Ti
             gone = _window.Close();
         Tell();
         foreach (var old in gone)
-        {
             folder.Delete(old.Name);
-            if (_window.Segments[0].Head != old.Head)
-                folder.Delete(HlsSegment.HeadName(old.Head));
-        }
+        // Also those of children that died before their first segment.
+        for (; _oldestHead < _window.Segments.FirstOrDefault()?.Head; _oldestHead++)
+            folder.Delete(HlsSegment.HeadName(_oldestHead));
     }
 
-    /// <summary>Nothing comes any more: whoever waits is told, and the files are deleted.</summary>
+    /// <summary>Nothing comes any more: whoever waits is told. What there is can be had until it is deleted.</summary>
     public void End()
     {
         lock (_gate)
             _ended = true;
         Tell();
-        folder.Delete();
     }
+
+    /// <summary>Deletes all files, of one that has ended.</summary>
+    /// <exception cref="IOException">The disk does not do it.</exception>
+    public void Delete() => folder.Delete();
 
     /// <summary>A playlist, its files named with what opens them.</summary>
     /// <param name="parts">Whether it lists parts.</param>
@@ -109,7 +137,11 @@ internal sealed partial class HlsOutput(HlsFolder folder, TimeSpan keyframes, Ti
     /// <exception cref="RequestRefusedException">
     /// It is too far ahead (400), too many wait, or nothing came for three target durations, without numbers for 15 s (503).
     /// </exception>
-    public Task WaitAsync(long? segment, int? part, CancellationToken cancel)
+    /// <param name="segment">Number of the segment.</param>
+    /// <param name="part">Number of the part in it.</param>
+    /// <param name="from">Address of the player.</param>
+    /// <param name="cancel">Ends the wait.</param>
+    public Task WaitAsync(long? segment, int? part, string from, CancellationToken cancel)
     {
         lock (_gate)
         {
@@ -118,13 +150,16 @@ internal sealed partial class HlsOutput(HlsFolder folder, TimeSpan keyframes, Ti
                 throw new RequestRefusedException(
                     StatusCodes.Status400BadRequest, "Segment and part (_HLS_msn, _HLS_part) are too far ahead: load the playlist anew.");
         }
-        return segment is { } number ? WaitAsync(() => _window.Has(number, part), 3 * _window.Target, cancel)
-            : WaitAsync(() => _window.HasSegments, First, cancel);
+        return segment is { } number ? WaitAsync(() => _window.Has(number, part), 3 * _window.Target, from, cancel)
+            : WaitAsync(() => _window.HasSegments, First, from, cancel);
     }
 
     /// <summary>Finds a file; one that is announced as the next part is waited for. Null where there is none.</summary>
     /// <exception cref="RequestRefusedException">Too many wait, or nothing came for three target durations (503).</exception>
-    public async Task<HlsPiece?> FindAsync(string name, CancellationToken cancel)
+    /// <param name="name">Its name.</param>
+    /// <param name="from">Address of the player.</param>
+    /// <param name="cancel">Ends the wait.</param>
+    public async Task<HlsPiece?> FindAsync(string name, string from, CancellationToken cancel)
     {
         if (FileName().Match(name) is not { Success: true } match)
             return null;
@@ -135,12 +170,10 @@ internal sealed partial class HlsOutput(HlsFolder folder, TimeSpan keyframes, Ti
             lock (_gate)
                 isNext = number == _window.NextPart;
             if (isNext)
-                await WaitAsync(() => number < _window.NextPart, 3 * _window.Target, cancel).ConfigureAwait(false);
+                await WaitAsync(() => number < _window.NextPart, 3 * _window.Target, from, cancel).ConfigureAwait(false);
         }
         lock (_gate)
         {
-            if (_ended)
-                return null;
             if (match.Groups[1].ValueSpan is not "part")
             {
                 var isThere = _window.Segments.Any(s => name == (match.Groups[1].ValueSpan is "init" ? HlsSegment.HeadName(s.Head)
@@ -149,12 +182,12 @@ internal sealed partial class HlsOutput(HlsFolder folder, TimeSpan keyframes, Ti
             }
             return (from segment in _window.Segments
                     from part in segment.Parts
-                    where part.Name == name
+                    where part.Number == number && part.Name == name
                     select new HlsPiece(folder.PathOf(segment.Name), part.Start, part.Length)).FirstOrDefault();
         }
     }
 
-    private async Task WaitAsync(Func<bool> isThere, TimeSpan patience, CancellationToken cancel)
+    private async Task WaitAsync(Func<bool> isThere, TimeSpan patience, string from, CancellationToken cancel)
     {
         var counted = false;
         using var late = new CancellationTokenSource(patience, time);
@@ -168,11 +201,16 @@ internal sealed partial class HlsOutput(HlsFolder folder, TimeSpan keyframes, Ti
                 {
                     if (_ended || isThere())
                         return;
-                    if (!counted && _held >= MostHeld)
-                        throw new RequestRefusedException(
-                            StatusCodes.Status503ServiceUnavailable, $"{MostHeld} requests wait for this playlist already.");
-                    _held += counted ? 0 : 1;
-                    counted = true;
+                    if (!counted)
+                    {
+                        var own = _held.GetValueOrDefault(from);
+                        if (own >= MostHeldOfOne)
+                            throw Full($"{MostHeldOfOne} requests from your address wait");
+                        if (_held.Values.Sum() >= MostHeld)
+                            throw Full($"{MostHeld} requests wait");
+                        _held[from] = own + 1;
+                        counted = true;
+                    }
                     changed = _changed.Task;
                 }
                 await changed.WaitAsync(either.Token).ConfigureAwait(false);
@@ -186,8 +224,14 @@ internal sealed partial class HlsOutput(HlsFolder folder, TimeSpan keyframes, Ti
         finally
         {
             lock (_gate)
-                _held -= counted ? 1 : 0;
+            {
+                if (counted && --_held[from] == 0)
+                    _held.Remove(from);
+            }
         }
+
+        static RequestRefusedException Full(string words) =>
+            new(StatusCodes.Status503ServiceUnavailable, words + " for this playlist already.");
     }
 
     private void Tell()

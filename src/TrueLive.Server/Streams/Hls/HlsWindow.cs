@@ -16,15 +16,17 @@ internal sealed class HlsWindow(TimeSpan keyframes)
     /// </summary>
     public static readonly TimeSpan PartTarget = TimeSpan.FromMilliseconds(350);
 
-    // A player begins three target durations before the end; those on the way to it may fetch what it has just left behind.
+    /// <summary>Shortest part that neither begins nor ends a segment: 85 % of the longest, as the draft wants.</summary>
+    public static readonly TimeSpan LeastPart = TimeSpan.FromMilliseconds(298);
+
+    // A player begins three target durations before the end. One that has an older playlist may still fetch what that names.
     private const int Listed = 6;
-    private const int Left = 3;
+    private const int Left = Listed + 1;
     private const int TargetsBehind = 3;
 
     private readonly List<HlsSegment> _segments = [];
     private long _breaks;
     private int _left;
-    private double _target = Math.Ceiling(keyframes.TotalSeconds);
 
     /// <summary>Segments, the oldest first; the last may still grow.</summary>
     public IReadOnlyList<HlsSegment> Segments => _segments;
@@ -42,7 +44,10 @@ internal sealed class HlsWindow(TimeSpan keyframes)
     public bool HasSegments => _segments.Count > 0 && _segments[0].IsWhole;
 
     /// <summary>What players take as the longest segment.</summary>
-    public TimeSpan Target => TimeSpan.FromSeconds(_target);
+    public TimeSpan Target { get; } = TimeSpan.FromSeconds(Math.Ceiling(keyframes.TotalSeconds));
+
+    /// <summary>Longest segment: its length is not rounded to more than the target.</summary>
+    public TimeSpan Longest => Target + TimeSpan.FromMilliseconds(490);
 
     public void Add(HlsSegment segment) => _segments.Add(segment);
 
@@ -66,7 +71,6 @@ internal sealed class HlsWindow(TimeSpan keyframes)
             return [];
         }
         whole.IsWhole = true;
-        _target = Math.Max(_target, Math.Round(whole.Duration.TotalSeconds));
         while (_segments.Count - _left > Listed && Behind(_segments[_left + 1].Number) >= TargetsBehind * Target)
         {
             // A break is counted where it is listed no more.
@@ -95,7 +99,7 @@ internal sealed class HlsWindow(TimeSpan keyframes)
     public string Write(bool parts, string query, bool ended)
     {
         var text = new StringBuilder();
-        Line($"#EXTM3U\n#EXT-X-VERSION:{(parts ? 9 : 6)}\n#EXT-X-TARGETDURATION:{_target}");
+        Line($"#EXTM3U\n#EXT-X-VERSION:{(parts ? 9 : 6)}\n#EXT-X-TARGETDURATION:{Target.TotalSeconds}");
         if (parts)
         {
             Line($"#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK={3 * PartTarget.TotalSeconds:0.0##}");

@@ -18,7 +18,7 @@ internal sealed class MovieWriter
     private const uint SoundLength = 1024;
 
     // Sound goes on by its samples; its times, in milliseconds, count where some are missing.
-    private const long Tolerance = SoundScale / 20;
+    private const long Tolerance = SoundScale / 50;
     private const uint Others = 0x01010000;
     private const uint StandsAlone = 0x02000000;
 
@@ -31,8 +31,11 @@ internal sealed class MovieWriter
     private long _pictureAt;
     private long _soundAt;
 
-    /// <summary>How long the pictures that wait for the next fragment last.</summary>
-    public TimeSpan Duration { get; private set; }
+    /// <summary>How long the pictures that wait for the next fragment last, in milliseconds.</summary>
+    public long Duration { get; private set; }
+
+    /// <summary>Whether pictures wait for the next fragment.</summary>
+    public bool HasPictures => _pictures.Count > 0;
 
     /// <summary>Bytes that wait for the next fragment.</summary>
     public int Length => _pictureData.WrittenCount + _soundData.WrittenCount;
@@ -88,7 +91,14 @@ internal sealed class MovieWriter
             _pictureAt = at;
         _pictures.AddRange([(uint)length, (uint)data.Length, key ? StandsAlone : Others]);
         _pictureData.Write(data);
-        Duration += TimeSpan.FromMilliseconds(length);
+        Duration += length;
+    }
+
+    /// <summary>The last picture stays for longer, in milliseconds.</summary>
+    public void Stretch(long by)
+    {
+        _pictures[^3] += (uint)by;
+        Duration += by;
     }
 
     /// <summary>Adds sound to the next fragment.</summary>
@@ -117,7 +127,7 @@ internal sealed class MovieWriter
         _fragment.Write(_soundData.WrittenSpan);
         _soundAt += _sounds.Count * (long)SoundLength;
         _number++;
-        Duration = TimeSpan.Zero;
+        Duration = 0;
         _pictures.Clear();
         _sounds.Clear();
         _pictureData.ResetWrittenCount();
