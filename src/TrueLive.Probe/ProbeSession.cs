@@ -124,19 +124,22 @@ public static class ProbeSession
         if (options.Trials is { } trials)
         {
             await target.DisposeAsync().ConfigureAwait(false);
+            // Trials may take days: what the run showed is safe before them.
+            Write(TrialRuns.Pending(report, trials));
             report = await TrialRuns.AddAsync(report, trials with
             {
                 MostSessions = options.Requirements.Select(r => r.Sessions ?? int.MaxValue).Append(trials.MostSessions).Min(),
             }, new TrialSetting(seed, new StimulusFormat(options.Run.Width, options.Run.Height), options.Profile.Amplitude,
                 options.Run.PromptA, options.Run.Effort.Threads, time, say, stop)).ConfigureAwait(false);
         }
-        report = report with
+        return Write(report);
+
+        ProbeReport Write(ProbeReport whole) => RunFolder.Write(options.Folder, whole with
         {
             Claims = [.. options.Claims.Select(c => new ClaimRow(c.Metric, c.Claimed, c.Source,
-                report.Metrics.GetValueOrDefault(c.Metric)?.Value, report.Metrics.GetValueOrDefault(c.Metric)?.Unit ?? "1"))],
-        };
-        report = report with { Requirements = [.. options.Requirements.Select(r => RequirementCheck.Run(r, report).Section)] };
-        return RunFolder.Write(options.Folder, report, result.Plan, result.Seen, result.Findings);
+                whole.Metrics.GetValueOrDefault(c.Metric)?.Value, whole.Metrics.GetValueOrDefault(c.Metric)?.Unit ?? "1"))],
+            Requirements = [.. options.Requirements.Select(r => RequirementCheck.Run(r, whole).Section)],
+        }, result.Plan, result.Seen, result.Findings);
     }
 
     private static async Task<(double D50, double D95)> EchoAsync(

@@ -58,13 +58,21 @@ public sealed class ModelSettingsTests(Browser browser)
         await page.UntilAsync("trueLive.transport.session.prompt.values.invert == 'true'");
         await page.UntilAsync("trueLive.figures.lastTrace?.revision >= trueLive.transport.session.prompt.revision");
         Assert.Equal("95", await page.EvalAsync<string>("document.querySelector('#parameter-level-value').textContent"));
-        // A picture is uploaded, set, and cleared.
+        // A picture is uploaded, set, shown, cleared, and dropped on its control.
         await page.Page.SetInputFilesAsync("#parameter-reference",
             new Microsoft.Playwright.FilePayload { Name = "dot.png", MimeType = "image/png", Buffer = Convert.FromBase64String(Dot) });
         await page.UntilAsync("trueLive.transport.session.prompt.values.reference?.length == 32");
+        const string Seen = "document.querySelector('#parameter-reference-seen')";
+        await page.UntilAsync($"!{Seen}.hidden && {Seen}.naturalWidth == 1");
         await page.Page.ClickAsync("#parameter-reference-clear");
         await page.UntilAsync("!trueLive.transport.session.prompt.values.reference && " +
-            "document.querySelector('#parameter-reference-clear').hidden");
+            $"document.querySelector('#parameter-reference-clear').hidden && {Seen}.hidden");
+        await page.EvalAsync<bool>("(() => { const data = new DataTransfer(); data.items.add(new File([Uint8Array.from(atob('" + Dot +
+            "'), (c) => c.charCodeAt(0))], 'dot.png')); return document.querySelector('#parameter-reference').parentElement" +
+            ".dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true })); })()");
+        await page.UntilAsync("trueLive.transport.session.prompt.values.reference?.length == 32");
+        await page.Page.ClickAsync("#parameter-reference-clear");
+        await page.UntilAsync("!trueLive.transport.session.prompt.values.reference");
         await page.Page.SetInputFilesAsync("#parameter-reference",
             new Microsoft.Playwright.FilePayload { Name = "dot.png", MimeType = "image/png", Buffer = "text"u8.ToArray() });
         await page.UntilAsync("document.querySelector('#parameter-reference-note').textContent.includes('cannot be read')");

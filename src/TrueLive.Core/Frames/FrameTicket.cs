@@ -72,6 +72,9 @@ public readonly record struct FrameTicket(long SourceSequence, TimeSpan Captured
 
     /// <summary>The mask that the frame was made with; null for none.</summary>
     public FrameMask? Mask { get; init; }
+
+    /// <summary>The palette that the frame was graded to; null for none.</summary>
+    public FramePalette? Palette { get; init; }
 }
 
 /// <summary>How a mask was applied to a frame.</summary>
@@ -84,6 +87,12 @@ public readonly record struct FrameMask(string On, string Rest, float Person, lo
     /// <summary>Below this share nobody counts as seen.</summary>
     public const float Nobody = 0.005f;
 }
+
+/// <summary>How a frame was graded to a palette.</summary>
+/// <param name="Picture">Id of the picture whose palette it is.</param>
+/// <param name="Strength">How much of it is in force in this frame, 0..1.</param>
+/// <param name="Ticks">What it took in the whole step, of which it is a part; ticks of the clock.</param>
+public readonly record struct FramePalette(string Picture, float Strength, long Ticks);
 
 /// <summary>
 /// An output picture with its own ticket: one picture may be sent more than once (passed through, repeated), each time with another ticket.

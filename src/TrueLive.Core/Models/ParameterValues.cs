@@ -27,9 +27,9 @@ public sealed class ParameterValues : IEquatable<ParameterValues>
     /// <summary>The pictures that the values name.</summary>
     public IReadOnlyList<ReferencePicture> Pictures => _pictures;
 
-    /// <summary>The value of a number, or <paramref name="otherwise"/> where none is set.</summary>
+    /// <summary>The value of a number, or <paramref name="otherwise"/> where none is set, or what is set is no number.</summary>
     public double Number(string id, double otherwise) =>
-        All.TryGetValue(id, out var text) ? double.Parse(text, CultureInfo.InvariantCulture) : otherwise;
+        double.TryParse(Text(id), NumberStyles.Float, CultureInfo.InvariantCulture, out var number) ? number : otherwise;
 
     /// <summary>The value of a choice or text; null where none is set.</summary>
     public string? Text(string id) => All.GetValueOrDefault(id);

@@ -52,6 +52,9 @@ public sealed record PromptReading(
     /// <summary>Where the text asks for the look, and what elsewhere; null where it does not say.</summary>
     public KeepMask? Mask { get; init; }
 
+    /// <summary>How much of a palette the text asks for, 0..1; null where it does not say.</summary>
+    public float? Palette { get; init; }
+
     /// <summary>The reading of no text at all.</summary>
     public static PromptReading Empty { get; } = new(true, 1, [], [], [], null);
 }

@@ -96,17 +96,23 @@ public sealed partial class LiveSession
 
     private ModelState? Copy()
     {
-        if (!KeepsMemory)
+        if (!IsMemoryOf(Settings))
             return null;
         try
         {
-            return _memory!.Capture();
+            // What is around a model without memory, such as a palette, may have one.
+            var state = _memory!.Capture();
+            return Settings.Model.Info.HasMemory || !state.Bytes.IsEmpty ? state : null;
         }
         catch (Exception error) when (error is ModelStepException or NotSupportedException)
         {
             return null;
         }
     }
+
+    private bool IsMemoryOf(SessionSettings now) =>
+        Volatile.Read(ref _memory) is not null && Volatile.Read(ref _memorySettings) is { } had
+        && (had.Model, had.Width, had.Height, had.Resets) == (now.Model, now.Width, now.Height, now.Resets);
 
     private IModelSession Recall(ModelState state)
     {

@@ -54,15 +54,7 @@ public sealed partial class LiveSession : IDisposable
     /// <summary>
     /// Whether the next connection can continue from the model's memory, provided that its input has the shape of the last one's.
     /// </summary>
-    public bool KeepsMemory
-    {
-        get
-        {
-            var now = Settings;
-            return Volatile.Read(ref _memory) is not null && now.Model.Info.HasMemory && Volatile.Read(ref _memorySettings) is { } had
-                && (had.Model, had.Width, had.Height, had.Resets) == (now.Model, now.Width, now.Height, now.Resets);
-        }
-    }
+    public bool KeepsMemory => Settings.Model.Info.HasMemory && IsMemoryOf(Settings);
 
     /// <summary>Figures at this moment.</summary>
     public SessionStats Stats => _counters.Snapshot(

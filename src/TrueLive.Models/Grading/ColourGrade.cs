@@ -25,7 +25,8 @@ internal readonly struct ColourGrade
 
     private readonly double[] _rows;
 
-    private ColourGrade(double[] rows) => _rows = rows;
+    /// <param name="rows">The three rows, twelve numbers.</param>
+    public ColourGrade(double[] rows) => _rows = rows;
 
     /// <summary>The grade for amounts of adjustments, in the order of <see cref="AdjustmentKind"/>.</summary>
     public static ColourGrade Of(ReadOnlySpan<float> amounts)
@@ -46,35 +47,44 @@ internal readonly struct ColourGrade
         return new ColourGrade(rows);
     }
 
-    /// <summary>Changes a frame in place. Chroma is changed with the mean luma of its pixels.</summary>
-    public void Apply(VideoFrame frame)
+    /// <summary>Changes a frame in place.</summary>
+    public void Apply(VideoFrame frame) => Apply(frame, frame);
+
+    /// <summary>
+    /// Fills a frame of the same size and colour space with the changed picture of another, or of itself. Chroma is changed with the mean
+    /// luma of its pixels.
+    /// </summary>
+    public void Apply(VideoFrame frame, VideoFrame into)
     {
         Span<int> k = stackalloc int[12];
         InSamples(frame.Colour, k);
         var (lowest, highest, most) = frame.Colour.FullRange ? (0, 255, 255) : (16, 235, 240);
-        Span<byte> yPlane = frame.Y, uPlane = frame.U, vPlane = frame.V;
+        ReadOnlySpan<byte> yPlane = frame.Y, uPlane = frame.U, vPlane = frame.V;
+        Span<byte> yInto = into.Y, uInto = into.U, vInto = into.V;
         for (var row = 0; row < frame.ChromaHeight; row++)
         {
-            var top = yPlane.Slice(2 * row * frame.StrideY, frame.Width);
-            var below = 2 * row + 1 < frame.Height ? yPlane.Slice((2 * row + 1) * frame.StrideY, frame.Width) : top;
+            var (first, second) = (2 * row * frame.StrideY, Math.Min(2 * row + 1, frame.Height - 1) * frame.StrideY);
+            var top = yPlane.Slice(first, frame.Width);
+            var below = yPlane.Slice(second, frame.Width);
             var u = uPlane.Slice(row * frame.StrideC, frame.ChromaWidth);
             var v = vPlane.Slice(row * frame.StrideC, frame.ChromaWidth);
-            var isLast = below == top;
+            var topInto = yInto.Slice(first, frame.Width);
+            var belowInto = yInto.Slice(second, frame.Width);
+            var uRow = uInto.Slice(row * frame.StrideC, frame.ChromaWidth);
+            var vRow = vInto.Slice(row * frame.StrideC, frame.ChromaWidth);
             for (var x = 0; x < u.Length; x++)
             {
                 int left = 2 * x, right = Math.Min(left + 1, top.Length - 1), cb = u[x], cr = v[x];
                 int a = top[left], b = top[right], c = below[left], d = below[right];
                 var luma = k[1] * cb + k[2] * cr + k[3];
                 var mean = a + b + c + d;
-                top[left] = Sample(k[0] * a + luma, lowest, highest);
-                top[right] = Sample(k[0] * b + luma, lowest, highest);
-                if (!isLast)
-                {
-                    below[left] = Sample(k[0] * c + luma, lowest, highest);
-                    below[right] = Sample(k[0] * d + luma, lowest, highest);
-                }
-                u[x] = Sample((k[4] * mean >> 2) + k[5] * cb + k[6] * cr + k[7], lowest, most);
-                v[x] = Sample((k[8] * mean >> 2) + k[9] * cb + k[10] * cr + k[11], lowest, most);
+                // Where a side is odd, the last row or column is written twice, with the same.
+                topInto[left] = Sample(k[0] * a + luma, lowest, highest);
+                topInto[right] = Sample(k[0] * b + luma, lowest, highest);
+                belowInto[left] = Sample(k[0] * c + luma, lowest, highest);
+                belowInto[right] = Sample(k[0] * d + luma, lowest, highest);
+                uRow[x] = Sample((k[4] * mean >> 2) + k[5] * cb + k[6] * cr + k[7], lowest, most);
+                vRow[x] = Sample((k[8] * mean >> 2) + k[9] * cb + k[10] * cr + k[11], lowest, most);
             }
         }
     }

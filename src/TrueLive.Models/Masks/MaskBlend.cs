@@ -6,26 +6,32 @@ using TrueLive.Core.Models;
 namespace TrueLive.Models.Masks;
 
 /// <summary>
-/// Puts pictures of one size together: the look where the mask keeps it, and elsewhere the camera, a blur of it, or a colour.
+/// Puts pictures of one size together: the look where the mask keeps it, and elsewhere the camera, a blur of it, a colour, or a picture.
 /// </summary>
-internal sealed class MaskBlend(int width, int height)
+internal sealed class MaskBlend(int width, int height) : IDisposable
 {
+    private static readonly FramePool Behind = new("picture behind", 4);
+
     private readonly FramePool _scratch = new("mask scratch", 2);
     private readonly FrameScaler _scaler = new(PersonNetwork.SizeFor(width, height).Width, PersonNetwork.SizeFor(width, height).Height,
         width, height);
     private BackgroundBlur? _blur;
     private float[] _planes = [];
 
+    // The picture that is shown elsewhere, made ready once for as long as it is.
+    private VideoFrame? _behind;
+    private string? _behindId;
+
     /// <param name="look">The picture with the look.</param>
     /// <param name="camera">The picture as it came in.</param>
     /// <param name="mask">The mask of <see cref="PersonMask"/>.</param>
-    /// <param name="keep">What to keep and what to show elsewhere.</param>
+    /// <param name="wish">What to keep and what to show elsewhere.</param>
     /// <param name="into">Gets the result, in the colour space of the look.</param>
-    public void Apply(VideoFrame look, VideoFrame camera, VideoFrame mask, KeepMask keep, VideoFrame into)
+    public void Apply(VideoFrame look, VideoFrame camera, VideoFrame mask, MaskWish wish, VideoFrame into)
     {
-        var inverted = keep.On == MaskArea.Background;
+        var inverted = wish.Keep.On == MaskArea.Background;
         using var fitted = _scratch.Rent(width, height);
-        using var rest = Rest(look, camera, mask, keep);
+        using var rest = wish.Picture is { } picture ? Picture(picture, look.Colour) : Rest(look, camera, mask, wish.Keep);
         _scaler.Scale(mask, fitted);
         into.Colour = look.Colour;
         into.Ticket = look.Ticket;
@@ -40,6 +46,25 @@ internal sealed class MaskBlend(int width, int height)
             Row(look.V[(y * look.StrideC)..], rest.V[(y * rest.StrideC)..], shares, inverted,
                 into.V.Slice(y * into.StrideC, into.ChromaWidth));
         }
+    }
+
+    public void Dispose() => _behind?.Dispose();
+
+    private VideoFrame Picture(ReferencePicture picture, ColourSpace colour)
+    {
+        if (_behind is null || _behindId != picture.Id || _behind.Colour != colour)
+        {
+            _behind?.Dispose();
+            _behind = CoveringPicture.Of(picture, width, height, Behind);
+            _behindId = picture.Id;
+            if (_behind.Colour != colour)
+            {
+                using var shown = _behind;
+                _behind = Behind.Rent(width, height);
+                Recolour(shown, _behind, colour);
+            }
+        }
+        return _behind.Retain();
     }
 
     // What is shown where the look is not, in the colour space of the look.

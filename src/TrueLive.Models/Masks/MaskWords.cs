@@ -19,6 +19,7 @@ internal static partial class MaskWords
     private const string No = @"(?<no>(?:(?:do not|don'?t|never|no|without(?: a| any| the)?|stop|not|un-?)\s*)?)";
     private const string Colours = "black|white|gr[ea]y|green|blue|red|yellow|orange|purple|violet|pink";
     private const string Blurred = @"(?:blurred|blurry|unfocused|defocused|out[- ]of[- ]focus|soft)";
+    private const string Photo = @"(?:picture|photo|photograph|image)";
     private const string Except = "(?:everything|all) (?:but|except)|except(?: for)?";
     private const string Kept =
         @"(?:\s+(?:alone|unchanged|untouched|as (?:it|i|we|they) (?:is|am|are)|natural|normal|real|original|sharp|clear))*";
@@ -48,6 +49,7 @@ internal static partial class MaskWords
             _ when mask.IsEmpty => "The look is on the whole picture.",
             MaskRest.Camera => $"The look is on the {look} only; the {other} stays as the camera shows it.",
             MaskRest.Blur => $"The look is on the {look} only; the {other} is blurred.",
+            MaskRest.Picture => $"The look is on the {look} only; the {other} is the picture set for it, or black where none is set.",
             var colour => $"The look is on the {look} only; the {other} is {KeepMask.Name(colour)}.",
         };
     }
@@ -64,6 +66,8 @@ internal static partial class MaskWords
             return new(MaskArea.Person, MaskRest.Grey);
         if (match.Groups["screen"].Success)
             return new(MaskArea.Person, MaskRest.Green);
+        if (match.Groups["picture"].Success)
+            return new(MaskArea.Person, MaskRest.Picture);
         if (match.Groups["colour"] is { Success: true } colour)
             return new(MaskArea.Person, ColourOf(colour.Value));
         var on = match.Groups["keepme"].Success ? MaskArea.Background : MaskArea.Person;
@@ -79,8 +83,8 @@ internal static partial class MaskWords
     };
 
     // Most prompts end here.
-    [GeneratedRegex(@"background|backdrop|surrounding|behind|room|screen|\bme\b|\bus\b|myself|ourselves|person|people|face|body|subject"
-        + "|foreground|rest|else", Options)]
+    [GeneratedRegex(@"background|backdrop|surrounding|behind|front of|room|screen|\bme\b|\bus\b|myself|ourselves|person|people|face|body"
+        + "|subject|foreground|rest|else", Options)]
     private static partial Regex Subject();
 
     [GeneratedRegex($@"(?<![\w-]){Please}(?:"
@@ -91,6 +95,11 @@ internal static partial class MaskWords
         + $@"|(?<blurme>{No}blur(?: out)? {Who})"
         + $@"|(?<removed>{No}(?:remove|hide|erase|delete|drop|cut out|get rid of) {Behind})"
         + $@"|(?<screen>{No}(?:(?:a|the|with|on)\s+)?green[- ]?screen)"
+        + $@"|(?<picture>{No}(?:make|turn|change|set|replace) {Behind} (?:(?:into|to|with|by) )?(?:my|the|this|that) {Photo})"
+        + $@"|(?<picture>{No}(?:(?:use|with|put|set|show) )?(?:my|the|this|that) {Photo}"
+            + $@" (?:as|for|behind|in) {The}(?:background|backdrop|me|us))"
+        + $@"|(?<picture>{No}(?:on|in front of|before) (?:my|the|this|that|an?) {Photo} (?:background|backdrop))"
+        + $@"|(?<picture>{No}in front of (?:my|the|this|that) {Photo})"
         + $@"|(?:make|turn|paint|colou?r|change|set) {Behind}(?: into| to)? (?<colour>{Colours})"
         + $@"|(?:(?:on|in front of|before)\s+)?(?:(?:a|the|plain|solid)\s+)*(?<colour>{Colours}) (?:background|backdrop)"
         + $@"|{Back} (?:is |should be |in )?(?<colour>{Colours})"

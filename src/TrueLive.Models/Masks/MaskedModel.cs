@@ -1,4 +1,5 @@
 using TrueLive.Core.Models;
+using TrueLive.Models.Palettes;
 
 namespace TrueLive.Models.Masks;
 
@@ -39,8 +40,13 @@ public sealed class MaskedModel : IVideoModel
     public static IVideoModel Of(IVideoModel model, TimeProvider time) =>
         model.Info.Parameters.Any(p => p.Id is KeepMask.OnId or KeepMask.RestId) ? model : new MaskedModel(model, time);
 
-    /// <summary>The model itself, without a mask.</summary>
-    public static IVideoModel Bare(IVideoModel model) => model is MaskedModel masked ? masked.Model : model;
+    /// <summary>The model itself, without a mask and a palette.</summary>
+    public static IVideoModel Bare(IVideoModel model) => model switch
+    {
+        MaskedModel masked => Bare(masked.Model),
+        PaletteModel graded => graded.Model,
+        _ => model,
+    };
 
     /// <inheritdoc/>
     public PromptReading Read(string text)

@@ -19,7 +19,8 @@ internal sealed partial class MaskedSession
         if (_persons is not { Follows: true } && !_holds)
             return state;
         // Its length is known, so that what can be large is not copied while it grows.
-        var bytes = new MemoryStream(state.Bytes.Length + (_persons?.SavedLength ?? 0) + 64 + _taken.Sum(t => t.SavedLength));
+        var pictures = _taken.Select(t => t.Wish.Picture).Append(_wish.Picture).Distinct().Sum(p => p?.Bytes.Length ?? 0);
+        var bytes = new MemoryStream(state.Bytes.Length + (_persons?.SavedLength ?? 0) + 64 + _taken.Sum(t => t.SavedLength) + pictures);
         using var to = new BinaryWriter(bytes);
         to.Write(state.Bytes.Span);
         if (_persons is { Follows: true })
@@ -31,11 +32,11 @@ internal sealed partial class MaskedSession
         }
         if (_holds)
         {
-            var began = bytes.Length;
-            _wish.Save(to);
+            var (began, known) = (bytes.Length, new List<ReferencePicture>());
+            _wish.Save(to, known);
             to.Write(_taken.Count);
             foreach (var taken in _taken)
-                taken.Save(to);
+                taken.Save(to, known);
             to.Write((int)(bytes.Length - began));
             to.Write(HeldMark);
         }
@@ -97,12 +98,13 @@ internal sealed partial class MaskedSession
         using var from = new BinaryReader(new MemoryStream(bytes.ToArray()));
         try
         {
-            var wish = MaskWish.Recall(from);
+            var known = new List<ReferencePicture>();
+            var wish = MaskWish.Recall(from, known);
             var count = from.ReadInt32();
             if (count is < 0 or > MaxTaken)
                 throw new InvalidDataException($"It holds {count} frames.");
             for (var i = 0; i < count; i++)
-                into.Add(TakenFrame.Recall(from, _fitted, Width, Height));
+                into.Add(TakenFrame.Recall(from, _fitted, Width, Height, known));
             if (from.BaseStream.Position != from.BaseStream.Length)
                 throw new InvalidDataException("It is longer than its frames.");
             return wish;

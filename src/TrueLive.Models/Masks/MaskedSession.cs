@@ -81,6 +81,7 @@ internal sealed partial class MaskedSession(MaskedModel owner, IModelSession ses
     {
         Drop(_taken.Count);
         _persons?.Dispose();
+        _blend?.Dispose();
         session.Dispose();
     }
 
@@ -90,10 +91,7 @@ internal sealed partial class MaskedSession(MaskedModel owner, IModelSession ses
     private MaskWish WishOf(Prompt prompt)
     {
         if (!ReferenceEquals(prompt, _wish.Prompt))
-        {
-            var values = prompt.Values.For(owner.Model.Info.Parameters);
-            _wish = new(prompt, values.Equals(prompt.Values) ? prompt : prompt with { Values = values }, KeepMask.Of(prompt));
-        }
+            _wish = MaskWish.Of(prompt, owner.Model.Info.Parameters);
         return _wish;
     }
 
@@ -185,7 +183,7 @@ internal sealed partial class MaskedSession(MaskedModel owner, IModelSession ses
         var (camera, share) = (taken?.Camera ?? look.Frame, taken?.Share ?? 0);
         using var mask = taken?.Mask?.Retain() ?? Persons.Of(camera, steadied: false, out share);
         var output = Outputs.Rent(Width, Height);
-        (_blend ??= new MaskBlend(Width, Height)).Apply(look.Frame, camera, mask, wish.Keep, output);
+        (_blend ??= new MaskBlend(Width, Height)).Apply(look.Frame, camera, mask, wish, output);
         _spent += time.GetTimestamp() - began;
         return new MadeFrame(output, look.Ticket with
         {

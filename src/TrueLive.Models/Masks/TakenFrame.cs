@@ -1,4 +1,5 @@
 using TrueLive.Core.Frames;
+using TrueLive.Core.Models;
 
 namespace TrueLive.Models.Masks;
 
@@ -13,10 +14,12 @@ internal sealed record TakenFrame(long Source, MaskWish Wish, VideoFrame Camera,
     /// <summary>About as many bytes as <see cref="Save"/> writes.</summary>
     public int SavedLength => 64 + Camera.Width * Camera.Height * 3 / 2 + (Mask?.Width * Mask?.Height * 5 / 4 ?? 0);
 
-    public void Save(BinaryWriter to)
+    /// <param name="to">Where it is written.</param>
+    /// <param name="known">As of <see cref="MaskWish.Save"/>.</param>
+    public void Save(BinaryWriter to, List<ReferencePicture> known)
     {
         to.Write(Source);
-        Wish.Save(to);
+        Wish.Save(to, known);
         to.Write((byte)Camera.Colour.Matrix);
         to.Write(Camera.Colour.FullRange);
         Rows(Camera.Y, Camera.StrideY, Camera.Width, Camera.Height, row => to.Write(row));
@@ -33,9 +36,9 @@ internal sealed record TakenFrame(long Source, MaskWish Wish, VideoFrame Camera,
     /// <summary>A saved one, of a session of that size: it has no sizes of its own.</summary>
     /// <exception cref="InvalidDataException">It is none.</exception>
     /// <exception cref="EndOfStreamException">It is cut off.</exception>
-    public static TakenFrame Recall(BinaryReader from, FramePool pool, int width, int height)
+    public static TakenFrame Recall(BinaryReader from, FramePool pool, int width, int height, List<ReferencePicture> known)
     {
-        var (source, wish) = (from.ReadInt64(), MaskWish.Recall(from));
+        var (source, wish) = (from.ReadInt64(), MaskWish.Recall(from, known));
         var colour = new ColourSpace((ColourMatrix)from.ReadByte(), from.ReadBoolean());
         if (!Enum.IsDefined(colour.Matrix))
             throw new InvalidDataException("A picture has another matrix than there are.");

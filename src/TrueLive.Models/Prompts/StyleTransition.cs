@@ -22,7 +22,10 @@ internal sealed class StyleTransition(float[] identity, Func<PromptReading, Immu
     private long _began;
     private long _length;
 
-    public int SnapshotLength => (3 * identity.Length * sizeof(float)) + (3 * sizeof(long));
+    /// <summary>Length of the times at the end of a snapshot; before them are three vectors.</summary>
+    public const int TimesLength = 3 * sizeof(long);
+
+    public int SnapshotLength => (3 * identity.Length * sizeof(float)) + TimesLength;
 
     public ReadOnlySpan<float> At(Prompt prompt, TimeSpan captured)
     {

@@ -58,10 +58,12 @@ public static class RequirementCheck
                     ? (CheckResult.Inconclusive, $"verdict {said}: {string.Join(" ", report.Verdict.WhatWouldSettleIt)}")
                 : (CheckResult.Fail, $"verdict {said}");
         }
-        if (!report.Metrics.TryGetValue(Longer(rule.Metric, report), out var metric) || metric.Value is not { } value)
+        var watched = Longer(rule.Metric, report);
+        if (!report.Metrics.TryGetValue(watched, out var metric) || metric.Value is not { } value)
             return (CheckResult.Inconclusive, metric?.Method ?? "not in the report");
         // The time watched is only a lower bound on the session, unless the target itself ended it.
-        if (rule is { Metric: "continuity.max_session", Op: ">=" } && value < rule.Value && !report.Run.Incomplete)
+        var ended = watched == "soak.session" ? report.Metrics.GetValueOrDefault("soak.ended")?.Value > 0 : report.Run.Incomplete;
+        if (rule is { Metric: "continuity.max_session" or "soak.session", Op: ">=" } && value < rule.Value && !ended)
             return (CheckResult.Inconclusive, string.Create(CultureInfo.InvariantCulture,
                 $"watched for {value:0} s only, without a break; run longer"));
         if (rule.Unit is { } unit && unit != metric.Unit)

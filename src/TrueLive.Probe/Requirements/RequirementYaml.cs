@@ -36,7 +36,7 @@ public static class RequirementYaml
         "stress.calm.frozen", "stress.calm.delay", "stress.rate15.frozen", "stress.rate15.delay", "stress.rate60.frozen",
         "stress.rate60.delay", "stress.loss2.frozen", "stress.loss2.delay", "stress.loss5.frozen", "stress.loss5.delay",
         "stress.cut.recovery", "stress.cut.unrecovered", "stress.cut.frozen",
-        "soak.session", "soak.delay.slope", "soak.frozen", "soak.colour.slope", "soak.return", "soak.scene_p",
+        "soak.session", "soak.ended", "soak.delay.slope", "soak.frozen", "soak.colour.slope", "soak.return", "soak.scene_p",
     ];
 
     /// <summary>Labels that a tier rule may name.</summary>

@@ -5,7 +5,7 @@ namespace TrueLive.Probe.Trials;
 
 /// <summary>
 /// How long no new picture came, measured by the rhythm of a calm stretch: by its own rhythm, a stretch that stands still half the time has
-/// no gap that is unusual.
+/// no gap that is unusual. Most systems repeat the last picture when they have no other, so repeats are not new.
 /// </summary>
 internal sealed class FrozenTime
 {
@@ -15,13 +15,19 @@ internal sealed class FrozenTime
     private readonly double[] _times;
     private readonly double _limit;
 
+    /// <summary>By the rhythm of a stretch before it.</summary>
+    public FrozenTime(Observation seen, double limit) => (_times, _limit) = (NewPictures(seen), limit);
+
     public FrozenTime(Observation seen, double calmFrom, double calmTo)
     {
-        _times = [.. Enumerable.Range(0, seen.Count).Where(i => !(seen.Change[i] < Repeats)).Select(i => seen.Times[i])];
+        _times = NewPictures(seen);
         var count = _times.Count(t => t >= calmFrom && t < calmTo);
         var mean = count > 1 ? (calmTo - calmFrom) / count : double.PositiveInfinity;
         _limit = Math.Max(3 * mean, mean + 0.15);
     }
+
+    /// <summary>The shortest gap that is a freeze, seconds; infinite where the calm stretch has no rhythm.</summary>
+    public double Limit => _limit;
 
     /// <summary>Seconds of gaps beyond the limit.</summary>
     public double Seconds(double from, double to)
@@ -39,4 +45,7 @@ internal sealed class FrozenTime
 
     /// <summary>Share of the time, 0 to 1; NaN where the calm stretch has no rhythm.</summary>
     public double Share(double from, double to) => double.IsFinite(_limit) && to > from ? Seconds(from, to) / (to - from) : double.NaN;
+
+    private static double[] NewPictures(Observation seen) =>
+        [.. Enumerable.Range(0, seen.Count).Where(i => !(seen.Change[i] < Repeats)).Select(i => seen.Times[i])];
 }

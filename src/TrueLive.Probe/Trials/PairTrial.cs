@@ -31,16 +31,16 @@ internal sealed class PairTrial(TrialOptions options, TrialSetting setting)
     {
         if (options.MostSessions < 2)
             return NotTested("the requirement allows one session at a time");
-        TrialLane? first = null, second = null;
         try
         {
-            first = await TrialLane.OpenAsync(options.Open(), setting, setting.Stop).ConfigureAwait(false);
+            await using var first = await TrialLane.OpenAsync(options.Open(), setting, setting.Stop).ConfigureAwait(false);
             setting.Say?.Invoke("opening a second session beside the first");
             using var late = new CancellationTokenSource(Patience, setting.Time);
             using var patience = CancellationTokenSource.CreateLinkedTokenSource(setting.Stop, late.Token);
+            TrialLane opened;
             try
             {
-                second = await TrialLane.OpenAsync(options.Open(), setting, patience.Token).ConfigureAwait(false);
+                opened = await TrialLane.OpenAsync(options.Open(), setting, patience.Token).ConfigureAwait(false);
             }
             catch (Exception refused) when (refused is TargetException || (refused is OperationCanceledException
                 && !setting.Stop.IsCancellationRequested))
@@ -48,6 +48,7 @@ internal sealed class PairTrial(TrialOptions options, TrialSetting setting)
                 return NotTested("the target gave no second place: " + (refused is TargetException ? refused.Message
                     : FormattableString.Invariant($"none within {Patience.TotalSeconds:0} s.")));
             }
+            await using var second = opened;
             return await MeasureAsync(first, second).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (setting.Stop.IsCancellationRequested)
@@ -57,13 +58,6 @@ internal sealed class PairTrial(TrialOptions options, TrialSetting setting)
         catch (TargetException lost)
         {
             return NotTested(lost.Message);
-        }
-        finally
-        {
-            if (second is not null)
-                await second.DisposeAsync().ConfigureAwait(false);
-            if (first is not null)
-                await first.DisposeAsync().ConfigureAwait(false);
         }
     }
 
@@ -76,6 +70,9 @@ internal sealed class PairTrial(TrialOptions options, TrialSetting setting)
         if (sender.Invalid is { } reason)
             return NotTested(reason, "invalid");
         Observation[] seen = [first.Seen(), second.Seen()];
+        // The analysis may take minutes, and open sessions may be paid by the second.
+        await second.DisposeAsync().ConfigureAwait(false);
+        await first.DisposeAsync().ConfigureAwait(false);
         if (seen.Any(s => s.Count < 30))
             return NotTested("one of the two sessions gave no picture back");
         setting.Say?.Invoke("looking for the codes of each session in the other");

@@ -20,8 +20,9 @@ internal sealed class SoakTrial(TrialOptions options, TrialSetting setting, doub
     // Two days of cycles of a minute.
     private const int MostCycles = 2880;
 
-    // A permutation of fewer labels cannot reach p 0.01.
+    // Fewer, or fewer after one of the scenes, have too few permutations for p 0.01.
     private const int FewestForScenes = 10;
+    private const int FewestAfterEach = 4;
 
     private readonly TrialOutcome _outcome = new(TrialKind.Soak);
     private readonly List<SoakCycle> _cycles = [];
@@ -29,6 +30,7 @@ internal sealed class SoakTrial(TrialOptions options, TrialSetting setting, doub
     public async Task<(TrialOutcome, TrialSection)> RunAsync()
     {
         string? ended = null;
+        var byTarget = false;
         try
         {
             await using var lane = await TrialLane.OpenAsync(options.Open(), setting, setting.Stop).ConfigureAwait(false);
@@ -47,18 +49,22 @@ internal sealed class SoakTrial(TrialOptions options, TrialSetting setting, doub
                     var (at, seen) = (setting.Time.GetElapsedTime(began).TotalSeconds, lane.Seen());
                     // Beside the next cycle: the target must not notice that something is computed.
                     await analysis.ConfigureAwait(false);
-                    analysis = Task.Run(() => Keep(SoakCycle.Of(plan, seen, setting.Effort, at, scene, cycle)), CancellationToken.None);
+                    analysis = Task.Run(() => Keep(SoakCycle.Of(plan, seen, setting.Effort, at, scene, cycle,
+                        _cycles.Count > 0 ? _cycles[^1].Limit : double.PositiveInfinity)), CancellationToken.None);
                 }
             }
             catch (Exception stopped) when (stopped is TargetException
                 || (stopped is OperationCanceledException && setting.Stop.IsCancellationRequested))
             {
-                ended = stopped is TargetException ? stopped.Message : "stopped by the user";
+                byTarget = stopped is TargetException;
+                ended = byTarget ? stopped.Message : "stopped by the user";
             }
             var seconds = setting.Time.GetElapsedTime(began).TotalSeconds;
             await analysis.ConfigureAwait(false);
             if (sender.Invalid is { } reason)
                 _outcome.Notes.Add($"Delay and frozen time do not count: {reason}.");
+            // Rules on the length of a session must tell a target that ends it from a user who does.
+            _outcome.Add("ended", byTarget ? 1 : 0, "1", "sessions that were over before their time, other than by the user", 1);
             return Judge(seconds, ended, sender.Invalid is null);
         }
         catch (TargetException refused)
@@ -88,26 +94,31 @@ internal sealed class SoakTrial(TrialOptions options, TrialSetting setting, doub
     {
         if (ended is not null)
             _outcome.Notes.Add("The session ended early: " + ended);
+        if (_cycles.Count(c => double.IsNaN(c.Delay)) is > 0 and var silent)
+            _outcome.Notes.Add($"In {silent} of {_cycles.Count} cycles the delay could not be measured; its slope is that of the others.");
         var random = new Random(11);
         _outcome.Add("session", seconds, "s", "length of the session", _cycles.Count);
         _outcome.Add("delay.slope", valid ? Slope(c => 1000 * c.Delay, random) : Estimate.None, 1, "ms/h",
             "Theil-Sen over cycles of the median delay");
         _outcome.Add("frozen", valid && _cycles.Count > 0 ? _cycles.Average(c => c.Frozen) : double.NaN, "%",
-            "mean over cycles of the share of time in freezes", _cycles.Count);
+            "mean over cycles of the share of the codes' time without a new picture, by the rhythm of the first cycle", _cycles.Count);
         var colours = Enumerable.Range(0, 3).Select(p => Slope(c => c.Colour(p), random)).ToArray();
         var drift = colours.MaxBy(c => c.Measured ? Math.Abs(c.Value) : -1);
         _outcome.Add("colour.slope", drift, 1, "levels/h",
             "Theil-Sen over cycles of the mean of the reference's luma, red or blue, whichever changes most");
         var first = _cycles.Find(c => c.HasReference);
         var returns = _cycles.Where(c => c.HasReference && c != first).Select(c => c.From(first!));
-        _outcome.Add("return", Intervals.QuantileInterval(returns, 0.5), 1, "levels", "median over cycles: mean difference of the reference from its first showing, in 36 block means");
+        _outcome.Add("return", Intervals.QuantileInterval(returns, 0.5), 1, "levels",
+            "median over cycles: mean difference of the reference from its first showing, in 36 block means");
         var shown = _cycles.Where(c => c.HasReference).ToArray();
-        var memory = shown.Length < FewestForScenes ? NullTest.None
+        var after = shown.Count(c => c.Scene > 0);
+        var memory = shown.Length < FewestForScenes || Math.Min(after, shown.Length - after) < FewestAfterEach ? NullTest.None
             : GroupDifference.Test([.. shown.Select(c => c.Look)], [.. shown.Select(c => c.Scene)], random);
         if (memory.K > 0)
             _outcome.Add("scene_p", memory, "permutation: does the reference depend on the scene before it?");
         else
-            _outcome.Missing("scene_p", "1", $"not tested: {shown.Length} references, {FewestForScenes} are needed");
+            _outcome.Missing("scene_p", "1", $"not tested: {after} references after one scene and {shown.Length - after} after the " +
+                $"other; {FewestForScenes} and at least {FewestAfterEach} after each are needed");
         return (_outcome, _outcome.Section(ended is null ? "measured" : "in part", Sentence(seconds, drift, memory)));
     }
 

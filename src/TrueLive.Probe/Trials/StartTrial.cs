@@ -21,7 +21,7 @@ internal sealed class StartTrial(TrialOptions options, TrialSetting setting, dou
 
     private readonly TrialOutcome _outcome = new(TrialKind.Start);
     private int _failed;
-    private int _opened;
+    private int _tried;
 
     public async Task<(TrialOutcome, TrialSection)> RunAsync()
     {
@@ -38,14 +38,19 @@ internal sealed class StartTrial(TrialOptions options, TrialSetting setting, dou
         {
             ended = " Stopped before all were made.";
         }
-        _outcome.Add("failed", _failed, "1", "sessions that could not be opened or showed nothing", _opened);
-        return (_outcome, _outcome.Section(ended.Length > 0 ? "in part" : _failed == _opened ? "not measured" : "measured",
+        // None of the few that were tried before the user stopped is no promise of the rest.
+        if (ended.Length > 0 && _failed == 0)
+            _outcome.Missing("failed", "1", $"not measured: stopped after {_tried} sessions, of which none failed");
+        else
+            _outcome.Add("failed", _failed, "1", "sessions that could not be opened or showed nothing", _tried);
+        return (_outcome, _outcome.Section(ended.Length > 0 ? "in part" : _failed == _tried ? "not measured" : "measured",
             string.Join(" ", new[] { Words("cold"), Words("warm") }.Where(w => w.Length > 0)) + ended));
     }
 
     private async Task SeriesAsync(string kind, TimeSpan? pause)
     {
         var (connected, first, live) = (new List<double>(), new List<double>(), new List<double>());
+        var before = _tried;
         try
         {
             for (var k = 0; k < options.Starts; k++)
@@ -57,27 +62,27 @@ internal sealed class StartTrial(TrialOptions options, TrialSetting setting, dou
                     await Task.Delay(wait, setting.Time, setting.Stop).ConfigureAwait(false);
                 }
                 setting.Say?.Invoke($"{kind} start {k + 1} of {options.Starts}");
-                _opened++;
                 try
                 {
                     var one = await OneAsync($"start {kind} {k}").ConfigureAwait(false);
                     connected.Add(one.Connected);
                     Keep(first, one.First);
                     Keep(live, one.Live);
-                    _failed += double.IsNaN(one.First) ? 1 : 0;
+                    (_tried, _failed) = (_tried + 1, _failed + (double.IsNaN(one.First) ? 1 : 0));
                 }
                 catch (TargetException refused)
                 {
-                    _failed++;
+                    (_tried, _failed) = (_tried + 1, _failed + 1);
                     _outcome.Notes.Add($"{kind} start {k + 1}: {refused.Message}");
                 }
             }
         }
         finally
         {
-            Add($"{kind}.connect", connected, "until the session was open");
-            Add($"{kind}.first", first, "from the attempt to connect to the first picture back");
-            Add($"{kind}.live", live, "from the attempt to connect to the first picture that follows the codes");
+            var tried = _tried - before;
+            Add($"{kind}.connect", connected, tried, "until the session was open");
+            Add($"{kind}.first", first, tried, "from the attempt to connect to the first picture back");
+            Add($"{kind}.live", live, tried, "from the attempt to connect to the first picture that follows the codes");
             if (live.Count < first.Count)
                 _outcome.Notes.Add($"{kind}: in {first.Count - live.Count} of {first.Count} sessions it could not be told when the " +
                     "picture began to follow the codes.");
@@ -95,12 +100,15 @@ internal sealed class StartTrial(TrialOptions options, TrialSetting setting, dou
         for (var silent = 0; silent < (Longest - Coded) && double.IsNaN(lane.First); silent++)
             await sender.SendAsync(Second, CodeLaw.Rate).ConfigureAwait(false);
         await sender.SendAsync((int)(coded * Second), CodeLaw.Rate).ConfigureAwait(false);
+        var seen = lane.Seen();
+        // An open session may be paid by the second, so nothing is computed before it is closed.
+        await lane.DisposeAsync().ConfigureAwait(false);
         if (double.IsNaN(lane.First))
         {
             _outcome.Notes.Add(FormattableString.Invariant($"{purpose}: no picture came back within {sender.Now:0} s."));
             return (lane.Opening, double.NaN, double.NaN);
         }
-        var found = ProbeAnalysis.Analyse(plan, lane.Seen(), setting.Effort, setting.Stop);
+        var found = ProbeAnalysis.Analyse(plan, seen, setting.Effort, setting.Stop);
         var live = found is { Map: { Reliable: true } map, D50.Measured: true }
             ? new Following(map).Begins(found.D50.Value, double.NegativeInfinity, double.PositiveInfinity)
             : double.NaN;
@@ -113,9 +121,16 @@ internal sealed class StartTrial(TrialOptions options, TrialSetting setting, dou
             values.Add(value);
     }
 
-    private void Add(string name, List<double> values, string what)
+    private void Add(string name, List<double> values, int tried, string what)
     {
         var sorted = values.Order().ToArray();
+        // The median of those that came would flatter a target of which the others never did.
+        if (sorted.Length < tried)
+        {
+            _outcome.Missing(name, "s", $"not measured: missing in {tried - sorted.Length} of {tried} sessions" + (sorted.Length < 5 ? ""
+                : FormattableString.Invariant($"; the median of the others is {Intervals.Quantile(sorted, 0.5):0.0} s")));
+            return;
+        }
         var estimate = sorted.Length < 5
             ? Estimate.None with { N = sorted.Length }
             : new Estimate(Intervals.Quantile(sorted, 0.5), sorted[0], sorted[^1], sorted.Length);

@@ -33,6 +33,7 @@ internal sealed class StressTrial(TrialOptions options, TrialSetting setting)
     private readonly TrialOutcome _outcome = new(TrialKind.Stress);
     private readonly List<(string Name, int First, int End)> _done = [];
     private readonly List<(int First, int End)> _cuts = [];
+    private bool _cutting;
 
     public async Task<(TrialOutcome, TrialSection)> RunAsync()
     {
@@ -52,10 +53,12 @@ internal sealed class StressTrial(TrialOptions options, TrialSetting setting)
                 || (stopped is OperationCanceledException && setting.Stop.IsCancellationRequested))
             {
                 ended = stopped is TargetException ? stopped.Message : "stopped by the user";
+                _cutting &= stopped is TargetException;
             }
-            if (sender.Invalid is { } reason)
-                return Nothing(reason, "invalid");
-            return Judge(plan, lane.Seen(), ended);
+            var seen = lane.Seen();
+            // The analysis may take minutes, and an open session may be paid by the second.
+            await lane.DisposeAsync().ConfigureAwait(false);
+            return sender.Invalid is { } reason ? Nothing(reason, "invalid") : Judge(plan, seen, ended);
         }
         catch (TargetException refused)
         {
@@ -95,12 +98,14 @@ internal sealed class StressTrial(TrialOptions options, TrialSetting setting)
         {
             setting.Say?.Invoke(FormattableString.Invariant($"cutting the uplink for {Cut:0} s, {k + 1} of {Cuts}"));
             var first = sender.Frame;
+            _cutting = true;
             target.Impair(LineState.Good with { UplinkCut = true });
             await sender.SendAsync((int)(Cut * CodeLaw.Rate), CodeLaw.Rate).ConfigureAwait(false);
             target.Impair(LineState.Good);
             var end = sender.Frame;
             await sender.SendAsync((int)(AfterCut * CodeLaw.Rate), CodeLaw.Rate).ConfigureAwait(false);
             _cuts.Add((first, end));
+            _cutting = false;
         }
 
         async Task StretchAsync(string name, int rate, double seconds)
@@ -132,34 +137,47 @@ internal sealed class StressTrial(TrialOptions options, TrialSetting setting)
         if (map is null)
             _outcome.Notes.Add("The output does not answer the codes frame by frame, so neither delay nor recovery was measured.");
         if (_cuts.Count > 0)
-            JudgeCuts(seen, map, frozen);
+        {
+            var seconds = _cuts.Select(c => frozen.Seconds(seen.Sent[c.First], Math.Min(seen.Times[^1], seen.Sent[c.End] + AfterCut)));
+            _outcome.Add("cut.frozen", Intervals.QuantileInterval(seconds, 0.5), 1, "s",
+                $"median over cuts of {Cut} s: without a new picture, from the cut to {AfterCut} s after its end");
+        }
+        if (_cuts.Count > 0 || _cutting)
+            JudgeCuts(seen, map);
         return (_outcome, _outcome.Section(ended is null ? "measured" : "in part", Sentence()));
     }
 
-    private void JudgeCuts(Observation seen, FrameMap? map, FrozenTime frozen)
+    private void JudgeCuts(Observation seen, FrameMap? map)
     {
-        const string Why = "not measured: the output does not answer the codes frame by frame";
-        var seconds = _cuts.Select(c => frozen.Seconds(seen.Sent[c.First], Math.Min(seen.Times[^1], seen.Sent[c.End] + AfterCut)));
-        _outcome.Add("cut.frozen", Intervals.QuantileInterval(seconds, 0.5), 1, "s",
-            $"median over cuts of {Cut} s: without a new picture, from the cut to {AfterCut} s after its end");
-        if (map is null || _outcome.Metrics["stress.calm.delay"] is not { Value: { } calm })
+        var times = Array.Empty<double>();
+        if (map is not null && _outcome.Metrics["stress.calm.delay"] is { Value: { } calm })
         {
-            _outcome.Missing("cut.recovery", "s", Why);
-            _outcome.Missing("cut.unrecovered", "1", Why);
+            var following = new Following(map);
+            times = [.. _cuts.Select(c => following.Begins(calm / 1000, seen.Sent[c.End], seen.Sent[c.End] + Watched, c.End)
+                - seen.Sent[c.End])];
+        }
+        // A session that is over before the time to recover is has not recovered, whether its codes could be read or not.
+        var tried = times.Length + (_cutting ? 1 : 0);
+        var lost = times.Count(double.IsNaN) + (_cutting ? 1 : 0);
+        if (lost > 0)
+        {
+            _outcome.Add("cut.unrecovered", lost, "1", $"cuts after which the session ended or the output did not follow at the usual " +
+                $"delay within {Watched} s", tried);
+            _outcome.Missing("cut.recovery", "s", $"not measured: after {lost} of {tried} cuts the output did not recover in time");
             return;
         }
-        var usual = calm / 1000;
-        var following = new Following(map);
-        var times = _cuts.Select(c => following.Begins(usual, seen.Sent[c.End], seen.Sent[c.End] + Watched, c.End) - seen.Sent[c.End])
-            .ToArray();
-        var lost = times.Count(double.IsNaN);
-        _outcome.Add("cut.unrecovered", lost, "1", $"cuts after which the output did not follow at the usual delay within {Watched} s",
+        var why = times.Length == 0 ? "not measured: the output does not answer the codes frame by frame"
+            : $"not measured: {times.Length} of {Cuts} cuts were tried, and after none of these the output was lost";
+        if (times.Length < Cuts)
+        {
+            _outcome.Missing("cut.unrecovered", "1", why);
+            _outcome.Missing("cut.recovery", "s", why);
+            return;
+        }
+        _outcome.Add("cut.unrecovered", 0, "1", $"cuts after which the output did not follow at the usual delay within {Watched} s",
             times.Length);
-        if (lost > 0)
-            _outcome.Missing("cut.recovery", "s", $"not measured: after {lost} of {times.Length} cuts the output did not recover in time");
-        else
-            _outcome.Add("cut.recovery", Intervals.QuantileInterval(times, 0.5), 1, "s",
-                "median, from the end of the cut to the first picture at the usual delay and at most a tenth");
+        _outcome.Add("cut.recovery", Intervals.QuantileInterval(times, 0.5), 1, "s",
+            "median, from the end of the cut to the first picture at the usual delay and at most a tenth");
     }
 
     /// <summary>The median over seconds: pictures of the same second are not independent.</summary>

@@ -25,6 +25,7 @@ internal sealed class TrialLane : IAsyncDisposable
     private long? _first;
     private long _zero;
     private int _skipped;
+    private bool _closed;
 
     private TrialLane(IProbeTarget target, TrialSetting setting)
     {
@@ -131,13 +132,23 @@ internal sealed class TrialLane : IAsyncDisposable
             _skipped++;
     }
 
-    /// <inheritdoc/>
+    /// <summary>Closes the session; does nothing the second time.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (_closed)
+            return;
+        _closed = true;
         await _ended.CancelAsync().ConfigureAwait(false);
-        await _receiving.ConfigureAwait(false);
-        await _target.DisposeAsync().ConfigureAwait(false);
-        _ended.Dispose();
+        try
+        {
+            await _receiving.ConfigureAwait(false);
+        }
+        finally
+        {
+            // Whatever reading failed with, the session must not stay open: it may be paid by the second.
+            await _target.DisposeAsync().ConfigureAwait(false);
+            _ended.Dispose();
+        }
     }
 
     private async Task ReceiveAsync()

@@ -12,7 +12,7 @@ internal static class TrialRuns
         foreach (var kind in options.Kinds.Distinct().Order())
         {
             var (outcome, section) = setting.Stop.IsCancellationRequested || report.Run.Incomplete
-                ? Untried(kind)
+                ? Untried(kind, report.Run.Incomplete ? "the run before it did not come to its end" : "stopped by the user")
                 : await (kind switch
                 {
                     TrialKind.Start => new StartTrial(options, setting).RunAsync(),
@@ -32,9 +32,15 @@ internal static class TrialRuns
         };
     }
 
-    private static (TrialOutcome, TrialSection) Untried(TrialKind kind)
+    /// <summary>The report before any of them was made.</summary>
+    public static ProbeReport Pending(ProbeReport report, TrialOptions options) => report with
+    {
+        Trials = [.. options.Kinds.Distinct().Order().Select(kind => Untried(kind, "the probe ended before").Item2)],
+    };
+
+    private static (TrialOutcome, TrialSection) Untried(TrialKind kind, string why)
     {
         var outcome = new TrialOutcome(kind);
-        return (outcome, outcome.Section("not tested", "Not tested: the run before it did not come to its end."));
+        return (outcome, outcome.Section("not tested", $"Not tested: {why}."));
     }
 }

@@ -1,5 +1,6 @@
 using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
+using TrueLive.Models.Masks;
 using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Capacity;
@@ -25,10 +26,22 @@ internal sealed record FrameCost(string ModelId, int Width, int Height, double S
 }
 
 /// <summary>
+/// What a mask adds to a frame of any model, measured on this machine: its network sees each size at about the same, and what is put
+/// together grows with the pixels.
+/// </summary>
+/// <param name="BaseMs">Processor time in milliseconds for a frame of no pixels.</param>
+/// <param name="PixelMs">Processor time for each pixel.</param>
+/// <param name="Frames">Frames measured.</param>
+internal sealed record MaskCost(double BaseMs, double PixelMs, int Frames)
+{
+    public double Of(int width, int height) => BaseMs + PixelMs * width * height;
+}
+
+/// <summary>
 /// Decides whether this machine holds one more live session. A session's share is its processor time per second over what the
 /// machine may spend; where its model runs on a GPU, the time of its steps per second is its share of that as well, and it needs its memory
-/// there. A model that could not be measured is taken to fill the machine. The first session is always taken: a slow machine
-/// thins its input and says so. Thread-safe.
+/// there. A mask adds to the processor time. A model, or a mask, that could not be measured is taken to fill the machine. The first session
+/// is always taken: a slow machine thins its input and says so. Thread-safe.
 /// </summary>
 internal sealed class Admission(int cores, int targetRate, int maxSessions)
 {
@@ -39,6 +52,7 @@ internal sealed class Admission(int cores, int targetRate, int maxSessions)
     public const double Budget = 0.9;
 
     private volatile IReadOnlyList<FrameCost> _costs = [];
+    private volatile MaskCost? _mask;
 
     /// <summary>
     /// Bytes of a GPU's memory that sessions may take in all, beside the weights of the models that are loaded; null where nobody knows.
@@ -58,35 +72,46 @@ internal sealed class Admission(int cores, int targetRate, int maxSessions)
     public void Learn(FrameCost cost) =>
         _costs = [.. _costs.Where(c => (c.ModelId, c.Width, c.Height) != (cost.ModelId, cost.Width, cost.Height)), cost];
 
+    /// <summary>What a mask costs; null until it was measured.</summary>
+    public MaskCost? Mask => _mask;
+
+    /// <summary>Adds a measurement of the mask.</summary>
+    public void Learn(MaskCost cost) => _mask = cost;
+
+    /// <summary>Whether a prompt puts a mask on the pictures of a model.</summary>
+    public static bool IsMasked(IVideoModel model, Prompt prompt) => model is MaskedModel && !KeepMask.Of(prompt).IsEmpty;
+
     /// <summary>Share of the machine that a session takes with what is known now.</summary>
-    public double ShareOf(SessionSettings settings) => ShareOf(settings.Model, settings.Width, settings.Height);
+    public double ShareOf(SessionSettings settings) =>
+        ShareOf(settings.Model, settings.Width, settings.Height, IsMasked(settings.Model, settings.Prompt));
 
     /// <summary>Share of the machine that a session takes; 1 for a model without a measurement.</summary>
-    public double ShareOf(IVideoModel model, int width, int height) =>
-        FrameMs(model, width, height) is { } ms ? ms / 1000 * targetRate / (cores * Budget) : 1;
+    public double ShareOf(IVideoModel model, int width, int height, bool masked = false) =>
+        FrameMs(model, width, height, masked) is { } ms ? ms / 1000 * targetRate / (cores * Budget) : 1;
 
     /// <summary>
     /// Processor time of a frame in milliseconds: it scales with pixels from the nearest measured size of the model; null where none is.
     /// </summary>
-    public double? FrameMs(IVideoModel model, int width, int height) =>
-        Nearest(model, width, height) is var (near, scale) ? near.CpuMs * scale : null;
+    public double? FrameMs(IVideoModel model, int width, int height, bool masked = false) =>
+        Nearest(model, width, height) is var (near, scale) ? near.CpuMs * scale + (masked ? _mask?.Of(width, height) : 0) : null;
 
     /// <summary>Sessions of one kind that the machine holds; at least 1.</summary>
-    public int Capacity(IVideoModel model, int width, int height)
+    public int Capacity(IVideoModel model, int width, int height, bool masked = false)
     {
         if (maxSessions > 0)
             return maxSessions;
         var (device, share, bytes) = OnDevice(model, width, height);
-        var places = 1 / Math.Max(ShareOf(model, width, height), share);
+        var places = 1 / Math.Max(ShareOf(model, width, height, masked), share);
         if (bytes > 0 && RoomOn(device!) is { } room)
             places = Math.Min(places, room / bytes);
         return (int)Math.Clamp(places, 1, int.MaxValue);
     }
 
     /// <summary>Null when such a session fits beside those that run.</summary>
-    public Refusal? Refuse(IVideoModel model, int width, int height, IReadOnlyCollection<SessionSettings> running, TimeSpan retryAfter)
+    public Refusal? Refuse(IVideoModel model, int width, int height, IReadOnlyCollection<SessionSettings> running, TimeSpan retryAfter,
+        bool masked = false)
     {
-        var capacity = Capacity(model, width, height);
+        var capacity = Capacity(model, width, height, masked);
         if (maxSessions > 0)
         {
             return running.Count < maxSessions ? null
@@ -99,7 +124,7 @@ internal sealed class Admission(int cores, int targetRate, int maxSessions)
             : running.Select(s => OnDevice(s.Model, s.Width, s.Height)).Where(d => d.Device == device).ToArray();
         var (onDevice, taken) = (beside.Sum(d => d.Share), beside.Sum(d => d.Bytes));
         var room = bytes > 0 ? RoomOn(device!) : null;
-        if (running.Count == 0 || (used + ShareOf(model, width, height) <= 1 && onDevice + share <= 1 && !(taken + bytes > room)))
+        if (running.Count == 0 || (used + ShareOf(model, width, height, masked) <= 1 && onDevice + share <= 1 && !(taken + bytes > room)))
             return null;
         if (taken + bytes > room)
         {
@@ -116,11 +141,12 @@ internal sealed class Admission(int cores, int targetRate, int maxSessions)
         }
         if (running.Select(s => s.Model).Append(model).FirstOrDefault(m => !IsMeasured(m)) is not { } unknown)
         {
+            var (kind, advice) = masked ? (" with a mask of the person", ", ask for a smaller size, or leave the mask out")
+                : ("", ", or ask for a smaller size");
             return new Refusal(
-                $"This machine holds {capacity} live session(s) of {model.Info.Title} at {width}x{height} and {targetRate} frames " +
-                    "per second " +
-                $"({used:P0} of it is in use by {running.Count}). Try again later, or ask for a smaller size.", capacity,
-                running.Count, retryAfter);
+                $"This machine holds {capacity} live session(s) of {model.Info.Title} at {width}x{height}{kind} and {targetRate} frames " +
+                $"per second ({used:P0} of it is in use by {running.Count}). Try again later{advice}.", capacity, running.Count,
+                retryAfter);
         }
         return new Refusal(
             $"What {unknown.Info.Title} costs could not be measured, so that it runs alone, and {running.Count} live session(s) " +

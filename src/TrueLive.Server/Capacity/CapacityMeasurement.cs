@@ -103,6 +103,8 @@ internal sealed partial class CapacityMeasurement(
             var (width, height) = options.SizePixels;
             await KnownAsync(models.Default, models.Default.Info.Sizes.Nearest(width, height)).WaitAsync(stoppingToken)
                 .ConfigureAwait(false);
+            if (models.All.Any(m => m is MaskedModel))
+                await LearnMaskAsync().WaitAsync(stoppingToken).ConfigureAwait(false);
             // The measurement's memory is collected at once, not piece by piece during the first sessions.
             GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
             _finished.TrySetResult();
@@ -182,6 +184,39 @@ internal sealed partial class CapacityMeasurement(
         }
     }
 
+    // A mask costs the same with each model, so it is measured around one that costs nothing, with the dearest of what is shown elsewhere.
+    private async Task LearnMaskAsync()
+    {
+        var (small, large) = ((Width: 384, Height: 216), (Width: 1280, Height: 720));
+        await _turn.WaitAsync().ConfigureAwait(false);
+        _running = true;
+        try
+        {
+            using var masked = MaskedModel.Of(new PassthroughModel(), time);
+            var blurred = Prompt.None with
+            { Values = ParameterValues.Of(masked.Info.Parameters, [new(KeepMask.RestId, KeepMask.Name(MaskRest.Blur))]) };
+            var (first, second) = (await CostAsync(small).ConfigureAwait(false), await CostAsync(large).ConfigureAwait(false));
+            var pixel = Math.Max(0, (second.Ms - first.Ms) / (large.Width * large.Height - small.Width * small.Height));
+            admission.Learn(new MaskCost(Math.Max(0, first.Ms - pixel * small.Width * small.Height), pixel, first.Frames + second.Frames));
+
+            async Task<(double Ms, int Frames)> CostAsync((int Width, int Height) size)
+            {
+                var (walls, cpu) = await RunAsync(masked, size.Width, size.Height, Math.Min(2, admission.Cores), blurred)
+                    .ConfigureAwait(false);
+                return (cpu / walls.Count, walls.Count);
+            }
+        }
+        catch (Exception error)
+        {
+            LogFailed("mask", large.Width, large.Height, error);
+        }
+        finally
+        {
+            _running = false;
+            _turn.Release();
+        }
+    }
+
     private async Task<FrameCost> MeasureAsync(IVideoModel model, int width, int height)
     {
         var before = Live();
@@ -203,18 +238,20 @@ internal sealed partial class CapacityMeasurement(
         };
     }
 
-    // Wall times of the chunks of all lanes, and the processor time in which their frames went through, in milliseconds.
-    private async Task<(List<double> Walls, double Cpu)> RunAsync(IVideoModel model, int width, int height, int lanes)
+    // Wall times of the chunks of all lanes, and the processor time in which their frames went through, in milliseconds. With a prompt only
+    // the steps under it are run.
+    private async Task<(List<double> Walls, double Cpu)> RunAsync(IVideoModel model, int width, int height, int lanes, Prompt? only = null)
     {
         var all = new List<Lane>();
         try
         {
             for (var i = 0; i < lanes; i++)
             {
-                var isolated = options.IsolateDecoders ? new IsolatedDecoder(time) : null;
+                var isolated = options.IsolateDecoders && only is null ? new IsolatedDecoder(time) : null;
                 try
                 {
-                    all.Add(await Lane.MakeAsync(model, width, height, admission.TargetRate, isolated).ConfigureAwait(false));
+                    all.Add(await Lane.MakeAsync(model, width, height, admission.TargetRate, isolated, only)
+                        .ConfigureAwait(false));
                 }
                 catch
                 {
@@ -243,7 +280,7 @@ internal sealed partial class CapacityMeasurement(
         Task.WhenAll(lanes.Select(lane => Task.Factory.StartNew(() => work(lane), CancellationToken.None, TaskCreationOptions.LongRunning,
             TaskScheduler.Default)));
 
-    private sealed class Lane(IVideoModel model, int width, int height, int rate, IsolatedDecoder? isolated) : IDisposable
+    private sealed class Lane(IVideoModel model, int width, int height, int rate, IsolatedDecoder? isolated, Prompt? only) : IDisposable
     {
         private readonly FramePool _pool = new("capacity measurement");
         private readonly ILiveDecoder _decoder = isolated ?? (ILiveDecoder)new VideoDecoder();
@@ -255,9 +292,10 @@ internal sealed partial class CapacityMeasurement(
         private uint _frames;
         private uint _coded;
 
-        public static async Task<Lane> MakeAsync(IVideoModel model, int width, int height, int rate, IsolatedDecoder? isolated)
+        public static async Task<Lane> MakeAsync(IVideoModel model, int width, int height, int rate, IsolatedDecoder? isolated,
+            Prompt? only)
         {
-            var lane = new Lane(model, width, height, rate, isolated);
+            var lane = new Lane(model, width, height, rate, isolated, only);
             // Drawn beforehand: a camera costs the server nothing.
             var scene = new MovingScene(width, height, rate, lane._pool);
             for (var n = 0; n < WarmUp; n++)
@@ -284,12 +322,12 @@ internal sealed partial class CapacityMeasurement(
         {
             var from = time.GetTimestamp();
             // Under a revision of its own a frame is made, though it is like the last.
-            var count = _session.Step(_scene[(int)(_frames++ % WarmUp)], Prompt.None with { Revision = _frames }, _made);
+            var count = _session.Step(_scene[(int)(_frames++ % WarmUp)], (only ?? Prompt.None) with { Revision = _frames }, _made);
             var step = time.GetElapsedTime(from);
             foreach (var one in _made.AsSpan(0, count))
             {
                 using var output = one.Frame;
-                if (_encoder.TryEncode(output, false, _coded++ * 3000, out var coded))
+                if (only is null && _encoder.TryEncode(output, false, _coded++ * 3000, out var coded))
                     _decoder.DecodeAsync(coded, _pool, CancellationToken.None).AsTask().GetAwaiter().GetResult()?.Dispose();
             }
             return step;

@@ -4,6 +4,7 @@ using TrueLive.Models.Catalogue;
 using TrueLive.Models.Devices;
 using TrueLive.Models.Manifest;
 using TrueLive.Models.Masks;
+using TrueLive.Models.Palettes;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Resources;
 
@@ -109,7 +110,7 @@ public sealed class ModelStore(IReadOnlyList<IVideoModel> all) : IDisposable
         IVideoModel[] all = standard is null ? [.. others] : [standard, .. others];
         if (standard is not PassthroughModel)
             all = [.. all, new PassthroughModel()];
-        return new ModelStore([.. all.Select(m => MaskedModel.Of(m, time))])
+        return new ModelStore([.. all.Select(m => MaskedModel.Of(PaletteModel.Of(m, time), time))])
         {
             Memory = memory,
             Workers = workers,

@@ -138,7 +138,7 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
             ? "No scene cut was found where the clip could be divided: it was rendered in one piece."
             : $"The clip was divided at {starts.Count - 1} scene cuts; each scene's memory was warmed up on the " +
                 $"{SceneRender.WarmUp.TotalSeconds:0.0} s before it, so the frames after a cut can differ slightly from an " +
-                "undivided rendering.");
+                $"undivided rendering{(cues.Any(c => !Palette.Of(c.Prompt).IsEmpty) ? ", and their palette for seconds" : "")}.");
         return (origin, [.. starts.Select((start, i) => new SceneState
         {
             FromTicks = i == 0 ? null : start.Ticks,

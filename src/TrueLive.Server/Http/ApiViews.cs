@@ -44,7 +44,7 @@ internal sealed record SessionView(
             hosted.Session.Id, withToken ? hosted.Token : null, hosted.Session.State.ToString().ToLowerInvariant(), hosted.Transport,
             hosted.Created,
             s.Model.Info.Id, s.Model.Info.Version, $"{s.Width}x{s.Height}", TierWords.Name(Core.Tiers.Tier.Live),
-            TierWords.Means(Core.Tiers.Tier.Live), PromptView.From(s.Prompt), s.Epoch,
+            TierWords.Means(Core.Tiers.Tier.Live), PromptView.From(s), s.Epoch,
             hosted.SourceLost is { } lost
                 ? StatsMessage.From(hosted.Session.Stats) with { Degraded = TierWords.Repeated(lost) }
                 : StatsMessage.From(hosted.Session.Stats), gate.AddressOf($"/whip/{hosted.Session.Id}"),
@@ -62,7 +62,7 @@ internal sealed record WatchView(
     {
         var session = hosted.Session;
         var s = session.Settings;
-        return new WatchView(s.Model.Info.Id, $"{s.Width}x{s.Height}", PromptView.From(s.Prompt),
+        return new WatchView(s.Model.Info.Id, $"{s.Width}x{s.Height}", PromptView.From(s),
             session.State.ToString().ToLowerInvariant(), session.Last?.End?.Words, hosted.Input.Problem, hosted.SourceType);
     }
 }
@@ -154,10 +154,11 @@ internal sealed record ParameterView(
 
 /// <summary>
 /// Live sessions that the machine holds, as measured; <c>beside</c> counts the live sessions that ran during the measurement and made the
-/// step longer (it is repeated when none runs).
+/// step longer (it is repeated when none runs). <c>sessions_masked</c> are those that it holds with a mask of the person in each.
 /// </summary>
 internal sealed record CapacityView(
-    string Model, string Size, double StepMs, double CpuMsPerFrame, int FramesMeasured, int Sessions, int? Beside);
+    string Model, string Size, double StepMs, double CpuMsPerFrame, int FramesMeasured, int Sessions, int? Beside,
+    int? SessionsMasked = null);
 
 /// <summary>A model and size without figures, and why: not measured before its first session, or the measurement failed.</summary>
 internal sealed record UnmeasuredView(string Model, string Size, string Why);

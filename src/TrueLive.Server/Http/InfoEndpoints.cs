@@ -1,5 +1,6 @@
 using TrueLive.Core.Models;
 using TrueLive.Core.Tiers;
+using TrueLive.Models.Masks;
 using TrueLive.Server.Capacity;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Live.Sessions;
@@ -41,9 +42,15 @@ internal static class InfoEndpoints
         options.TargetRate,
         [.. admission.Costs.Select(c => new CapacityView(
             c.ModelId, $"{c.Width}x{c.Height}", c.StepMs, c.CpuMs, c.Frames, admission.Capacity(models.Find(c.ModelId)!, c.Width, c.Height),
-            c.Beside > 0 ? c.Beside : null))],
+            c.Beside > 0 ? c.Beside : null, Masked(models, admission, c)))],
         [.. Unmeasured(models, measurement)], ["whip", "whep", "websocket-jpeg"], options.KeepSeconds, options.ReplaySeconds,
         options.FrameAgeMs, Prompt.MaxLength, registry.Count, [.. Tiers(models, admission, options)], options.AiMark);
+
+    // Null while nobody knows what a mask costs, and for a model that has none.
+    private static int? Masked(ModelStore models, Admission admission, FrameCost cost) =>
+        admission.Mask is not null && models.Find(cost.ModelId) is MaskedModel model
+            ? admission.Capacity(model, cost.Width, cost.Height, masked: true)
+            : null;
 
     private static IEnumerable<UnmeasuredView> Unmeasured(ModelStore models, CapacityMeasurement measurement)
     {
@@ -80,7 +87,8 @@ internal static class InfoEndpoints
             TierWords.Name(Tier.Live), TierWords.Means(Tier.Live), true, sizes, rates,
             [.. admission.Costs.Select(c =>
                 $"{admission.Capacity(models.Find(c.ModelId)!, c.Width, c.Height)} session(s) of {c.ModelId} at {c.Width}x{c.Height} and " +
-                $"{options.TargetRate} frames per second")]);
+                $"{options.TargetRate} frames per second" +
+                (Masked(models, admission, c) is { } masked ? $", {masked} with a mask of the person in each" : ""))]);
 
         // A chunk's frames come out of one step, which takes as long as all of them.
         double Floor(FrameCost cost)

@@ -61,31 +61,48 @@ function control(p, set) {
 // The server decodes the file and returns its id, which is the value.
 function picture(p, id, title, set) {
   const note = h('span.note', { id: `${id}-note`, role: 'status' });
-  const send = async (e) => {
-    const [file] = e.target.files;
+  const seen = h('img.reference', { id: `${id}-seen`, alt: `The picture of ${p.title}`, hidden: true });
+  // Of two that are sent at once, the later one counts, whichever is answered first.
+  let latest;
+  const send = async (file) => {
     if (!file) return;
+    latest = file;
     note.textContent = 'Sending…';
     try {
       const sent = await askJson('/v1/pictures', { method: 'POST', body: file });
+      if (latest !== file) return;
       set({ [p.id]: sent.id });
       note.textContent = '';
-      drop.hidden = false;
+      clear.hidden = false;
+      URL.revokeObjectURL(seen.src);
+      seen.src = URL.createObjectURL(file);
+      seen.hidden = false;
     } catch (error) {
-      note.textContent = error.message;
+      if (latest === file) note.textContent = error.message;
     }
   };
-  const clear = () => {
+  const drop = () => {
+    latest = null;
+    note.textContent = '';
+    URL.revokeObjectURL(seen.src);
     $(id).value = '';
     set({ [p.id]: '' });
-    drop.hidden = true;
+    clear.hidden = seen.hidden = true;
   };
-  const drop = h('button', { id: `${id}-clear`, type: 'button', hidden: true, onclick: clear }, 'Use none');
+  const clear = h('button', { id: `${id}-clear`, type: 'button', hidden: true, onclick: drop }, 'Use none');
   return h(
     'div.field',
-    {},
-    h('label', { for: id }, title),
-    h('input', { id, type: 'file', accept: 'image/*', onchange: send }),
-    drop,
+    {
+      ondragover: (e) => e.preventDefault(),
+      ondrop: (e) => {
+        e.preventDefault();
+        send(e.dataTransfer.files[0]);
+      },
+    },
+    h('label', { for: id }, `${title}: choose a picture, or drop one here`),
+    h('input', { id, type: 'file', accept: 'image/*', onchange: (e) => send(e.target.files[0]) }),
+    seen,
+    clear,
     note,
   );
 }

@@ -78,7 +78,7 @@ export class Figures {
   /** What the transport knows of the browser's own work: {encode, decode, display} in ms, each may be null. */
   timings = null;
   #pongs = [];
-  #parts = Object.fromEntries(['before', 'decode', 'wait', 'held', 'mask', 'step', 'after'].map((name) => [name, new Window()]));
+  #parts = Object.fromEntries(['before', 'decode', 'wait', 'held', 'mask', 'palette', 'step', 'after'].map((name) => [name, new Window()]));
   #bin = [];
 
   /** A picture of the server appeared, whether or not its trace has come. */
@@ -113,7 +113,9 @@ export class Figures {
     const held = trace.held_ms ?? 0;
     const after = displayedAt - arrived - trace.decode_ms - trace.wait_ms - held - trace.step_ms;
     const mask = trace.mask?.ms ?? 0;
-    const values = { before, decode: trace.decode_ms, wait: trace.wait_ms, held, mask, step: trace.step_ms - mask, after };
+    const palette = trace.palette?.ms ?? 0;
+    const step = trace.step_ms - mask - palette;
+    const values = { before, decode: trace.decode_ms, wait: trace.wait_ms, held, mask, palette, step, after };
     for (const [name, value] of Object.entries(values)) this.#parts[name].add(value, displayedAt);
   }
 
@@ -131,9 +133,9 @@ export class Figures {
   }
 
   /**
-   * Where the time goes: ten parts in order, and those that not every session has: the wait of a model that holds frames, and the mask; `ms`
-   * is null where unknown. Medians of the last 5 s. Both ends of the chain are measured as a whole; `how` says which part is measured by
-   * itself, which is half a round trip, and which is the remainder.
+   * Where the time goes: ten parts in order, and those that not every session has: the wait of a model that holds frames, the mask and the
+   * palette; `ms` is null where unknown. Medians of the last 5 s. Both ends of the chain are measured as a whole; `how` says which part is
+   * measured by itself, which is half a round trip, and which is the remainder.
    */
   parts() {
     const mid = (name) => this.#parts[name].quantile(0.5);
@@ -159,6 +161,9 @@ export class Figures {
         : []),
       ...(mid('mask') > 0
         ? [{ name: 'Mask', kind: 'net', ms: mid('mask'), how: 'measured by the server: telling the person from the background' }]
+        : []),
+      ...(mid('palette') > 0
+        ? [{ name: 'Palette', kind: 'net', ms: mid('palette'), how: 'measured by the server: giving the picture the colours of another' }]
         : []),
       { name: 'Model', kind: 'net', ms: mid('step'), how: 'measured by the server: the model step' },
       {

@@ -49,7 +49,8 @@ public sealed partial class FolderTests
             Graphs: Devices Manifest
             Devices: Manifest
             Motion: Threads
-            Masks: Graphs
+            Masks: Graphs Palettes
+            Palettes: Grading Prompts
             Grading: Prompts
             Prompts: Manifest
             """,

@@ -87,7 +87,8 @@ public sealed class MaskBlendTests
         camera.Y.Fill(235);
         camera.U.Fill(128);
         camera.V.Fill(128);
-        new MaskBlend(64, 64).Apply(look, camera, mask, new KeepMask(MaskArea.Person, MaskRest.Camera), into);
+        using var blend = new MaskBlend(64, 64);
+        blend.Apply(look, camera, mask, new MaskWish(Prompt.None, Prompt.None, new KeepMask(MaskArea.Person, MaskRest.Camera)), into);
         Assert.Equal((ColourSpace.Bt709Full, 255, 128), (into.Colour, into.Y[0], into.U[0]));
     }
 }

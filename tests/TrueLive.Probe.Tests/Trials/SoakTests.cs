@@ -25,6 +25,7 @@ public sealed class SoakTests
         var colour = outcome.Metrics["soak.colour.slope"];
         Assert.InRange(colour.Ci95![0], -60, 60);
         Assert.True(outcome.Metrics["soak.scene_p"].Value > 0.01, $"p {outcome.Metrics["soak.scene_p"].Value}");
+        Assert.InRange(outcome.Metrics["soak.frozen"].Value!.Value, 0, 2);
         // Within half a frame over the three minutes.
         Assert.InRange(outcome.Metrics["soak.delay.slope"].Value!.Value, -300, 300);
     }
@@ -65,16 +66,64 @@ public sealed class SoakTests
         Assert.Equal(3, outcome.Metrics["soak.session"].N);
         Assert.Equal(70, outcome.Metrics["soak.session"].Value!.Value, 0.5);
         Assert.Contains("stopped by the user", section.Notes[0], StringComparison.Ordinal);
+        // Whoever stops a session has not shown that it could not have been longer.
+        Assert.Equal(CheckResult.Inconclusive, Lasts(outcome, "soak.session"));
         Assert.Contains("not tested", outcome.Metrics["soak.scene_p"].Method, StringComparison.Ordinal);
     }
 
-    private async Task<(TrialOutcome, TrialSection)> RunAsync(
-        Func<ReceivedVideo, int, LiveShown?> shows, int cycles, CancellationToken? stop = null, Action<int>? sent = null)
+    [Fact]
+    [Trait("Run", "long")]
+    public async Task A_picture_that_stands_still_and_is_sent_again_and_again_is_frozen()
     {
-        var server = new VirtualServer(new LiveBehaviour("test", [], shows), _clock) { Sent = sent };
+        Picture? last = null;
+        var (outcome, section) = await RunAsync(
+            (v, n) => new(n * Tick - v.Began < Cycle ? last = v.At(n * Tick) : last, 0), cycles: 4);
+        // All but the first of four cycles.
+        Assert.InRange(outcome.Metrics["soak.frozen"].Value!.Value, 74, 76);
+        Assert.Contains(section.Notes, note => note.StartsWith("In 3 of 4 cycles", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    [Trait("Run", "long")]
+    public async Task A_target_that_ends_a_long_session_fails_rules_on_its_length()
+    {
+        var (outcome, section) = await RunAsync((v, n) => new(v.At(n * Tick), 0), cycles: 100,
+            ends: (_, sent) => sent >= 1.5 * Cycle * CodeLaw.Rate);
+        Assert.Equal("in part", section.Result);
+        Assert.Equal(1, outcome.Metrics["soak.ended"].Value);
+        outcome.Metrics["continuity.max_session"] = new Metric { Value = 10, Unit = "s", Method = "the run before" };
+        Assert.Equal((CheckResult.Fail, CheckResult.Fail), (Lasts(outcome, "soak.session"), Lasts(outcome, "continuity.max_session")));
+    }
+
+    [Fact]
+    [Trait("Run", "full")]
+    public async Task Too_few_references_after_one_of_the_scenes_prove_nothing()
+    {
+        // Eight of ten after one scene leave 45 permutations, of which none reaches p 0.01.
+        var seed = Enumerable.Range(0, 1000).Select(k => $"soak {k}").First(text =>
+        {
+            var scenes = Setting(text, default).SeedOf("soak scenes").Stream("scenes");
+            return Enumerable.Range(0, 10).Count(_ => scenes.NextBit()) is 2 or 8;
+        });
+        var (outcome, section) = await RunAsync((v, n) => new(v.At(n * Tick), 0) { Under = v.At(n * Tick - 8), UnderShare = 0.25f },
+            cycles: 10, seed: seed);
+        Assert.Contains("not tested", outcome.Metrics["soak.scene_p"].Method, StringComparison.Ordinal);
+        Assert.Contains("was not tested", section.Sentence, StringComparison.Ordinal);
+    }
+
+    private static CheckResult Lasts(TrialOutcome outcome, string metric) =>
+        TrialReports.Check(outcome, new RequirementRule(metric, ">=", 1800, [], true, "s", null));
+
+    private async Task<(TrialOutcome, TrialSection)> RunAsync(
+        Func<ReceivedVideo, int, LiveShown?> shows, int cycles, CancellationToken? stop = null, Action<int>? sent = null,
+        Func<LineState, int, bool>? ends = null, string seed = "soak")
+    {
+        var server = new VirtualServer(new LiveBehaviour("test", [], shows), _clock) { Sent = sent, Ends = ends ?? ((_, _) => false) };
         return await new SoakTrial(
             new TrialOptions { Kinds = [], Open = server.Open, SoakFor = TimeSpan.FromSeconds(Cycle * cycles - 1) },
-            new TrialSetting(ProbeSeed.From("soak"), new StimulusFormat(160, 90), 1, "", 1, _clock, null,
-                stop ?? TestContext.Current.CancellationToken), Cycle).RunAsync();
+            Setting(seed, stop ?? TestContext.Current.CancellationToken), Cycle).RunAsync();
     }
+
+    private TrialSetting Setting(string seed, CancellationToken stop) =>
+        new(ProbeSeed.From(seed), new StimulusFormat(160, 90), 1, "", 1, _clock, null, stop);
 }

@@ -48,6 +48,43 @@ public sealed class StressTests
 
     [Fact]
     [Trait("Run", "full")]
+    public async Task A_server_that_ends_the_session_in_a_cut_has_not_recovered_from_it()
+    {
+        // 20 s of calm, 15 s each with both losses and in good order, and the first cut with 11 s after it.
+        const int SecondCut = (20 + 3 * 15 + 14) * CodeLaw.Rate;
+        var (outcome, section) = await RunAsync(new VirtualServer("stream", _clock)
+        {
+            Rates = [30],
+            Ends = (line, sent) => line.UplinkCut && sent >= SecondCut,
+        });
+        Assert.Equal("in part", section.Result);
+        Assert.Equal((1, 2), (outcome.Metrics["stress.cut.unrecovered"].Value, outcome.Metrics["stress.cut.unrecovered"].N));
+        Assert.Null(outcome.Metrics["stress.cut.recovery"].Value);
+        Assert.Equal(CheckResult.Fail, Check(outcome, "stress.cut.unrecovered", 0, "1"));
+    }
+
+    [Fact]
+    [Trait("Run", "full")]
+    public async Task Cuts_that_the_user_stopped_are_no_proof_of_recovery()
+    {
+        using var stop = new CancellationTokenSource();
+        const int SecondCut = (20 + 3 * 15 + 14) * CodeLaw.Rate;
+        var (outcome, section) = await RunAsync(new VirtualServer("stream", _clock)
+        {
+            Rates = [30],
+            Sent = sent =>
+            {
+                if (sent == SecondCut)
+                    stop.Cancel();
+            },
+        }, stop.Token);
+        Assert.Equal("in part", section.Result);
+        Assert.Equal(CheckResult.Inconclusive, Check(outcome, "stress.cut.unrecovered", 0, "1"));
+        Assert.Contains("1 of 5 cuts", outcome.Metrics["stress.cut.unrecovered"].Method, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    [Trait("Run", "full")]
     public async Task A_system_that_stands_still_at_fifteen_pictures_a_second_is_frozen_there_and_nowhere_else()
     {
         var (outcome, _) = await RunAsync(new VirtualServer("thirsty", _clock));
@@ -71,9 +108,9 @@ public sealed class StressTests
         });
     }
 
-    private async Task<(TrialOutcome, TrialSection)> RunAsync(VirtualServer server) =>
+    private async Task<(TrialOutcome, TrialSection)> RunAsync(VirtualServer server, CancellationToken? stop = null) =>
         await new StressTrial(new TrialOptions { Kinds = [], Open = server.Open }, new TrialSetting(ProbeSeed.From("stress"),
-            new StimulusFormat(160, 90), 1, "", 1, _clock, null, TestContext.Current.CancellationToken)).RunAsync();
+            new StimulusFormat(160, 90), 1, "", 1, _clock, null, stop ?? TestContext.Current.CancellationToken)).RunAsync();
 
     private static CheckResult Check(TrialOutcome outcome, string metric, double most, string unit) =>
         TrialReports.Check(outcome, new RequirementRule(metric, "<=", most, [], true, unit, null));

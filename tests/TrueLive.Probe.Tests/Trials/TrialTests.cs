@@ -72,6 +72,61 @@ public sealed class TrialTests
         Assert.Contains("503", section.Notes[0], StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task A_start_that_failed_is_not_left_out_of_a_median()
+    {
+        var asked = 0;
+        var server = new VirtualServer("stream", _clock) { Opening = _ => ++asked == 3 ? throw new TargetException("No place.") : 0.5 };
+        var (outcome, _) = await new StartTrial(Options(server), Setting("one of six"), coded: 1).RunAsync();
+        Assert.Equal((1, 6), (outcome.Metrics["start.failed"].Value, outcome.Metrics["start.failed"].N));
+        Assert.Null(outcome.Metrics["start.warm.first"].Value);
+        Assert.Contains("missing in 1 of 6 sessions; the median of the others is 0.5", outcome.Metrics["start.warm.first"].Method,
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Starts_that_the_user_stopped_are_no_proof_that_none_fails()
+    {
+        using var stop = new CancellationTokenSource();
+        var server = new VirtualServer("stream", _clock) { Sent = _ => stop.Cancel() };
+        var (outcome, section) = await new StartTrial(
+            Options(server), Setting("stopped") with { Stop = stop.Token }, coded: 1).RunAsync();
+        Assert.Equal(("in part", 1, 0), (section.Result, server.Opened, server.OpenNow));
+        Assert.Equal(CheckResult.Inconclusive,
+            TrialReports.Check(outcome, new RequirementRule("start.failed", "<=", 0, [], true, "1", null)));
+    }
+
+    [Fact]
+    public async Task A_session_that_cannot_be_read_is_closed_all_the_same()
+    {
+        var server = new VirtualServer("stream", _clock) { Broken = new IOException("No picture can be read.") };
+        await Assert.ThrowsAsync<IOException>(new StartTrial(Options(server), Setting("broken"), coded: 1).RunAsync);
+        await Assert.ThrowsAsync<IOException>(new PairTrial(Options(server), Setting("broken")).RunAsync);
+        Assert.Equal((3, 0), (server.Opened, server.OpenNow));
+    }
+
+    [Fact]
+    public async Task What_the_run_showed_is_written_before_its_trials()
+    {
+        var folder = Directory.CreateTempSubdirectory("probe-trials-").FullName;
+        try
+        {
+            await Assert.ThrowsAsync<IOException>(() => MeasureAsync(folder, new VirtualServer("stream", _clock), new TrialOptions
+            {
+                Kinds = [TrialKind.Soak],
+                Open = () => throw new IOException("The probe fails in its trials."),
+            }));
+            var report = ProbeReport.Read(await File.ReadAllBytesAsync(Path.Combine(folder, "report.json"),
+                TestContext.Current.CancellationToken));
+            Assert.Equal("not tested", Assert.Single(report.Trials).Result);
+            Assert.Equal("INCONCLUSIVE", report.Requirements[0].Result);
+        }
+        finally
+        {
+            Directory.Delete(folder, true);
+        }
+    }
+
     [Theory]
     [InlineData("stream", 0)]
     [InlineData("leak", 2)]
@@ -121,17 +176,8 @@ public sealed class TrialTests
         try
         {
             var server = new VirtualServer("one-place", _clock);
-            var target = server.Open();
-            var report = await ProbeSession.RunAsync(target, new ProbeSessionOptions
-            {
-                Profile = new() { Name = "test", Warmup = 1, Fast = 14, Slow = 0, Control = 0, Hold = 0, Blackout = 0, Redraws = 19 },
-                Seed = ProbeSeed.From("whole"),
-                Folder = folder,
-                Run = new ProbeRunOptions { Width = 160, Height = 90, Effort = new(19, 1) },
-                Trials = new TrialOptions { Kinds = [TrialKind.Pair, TrialKind.Start], Open = server.Open, Starts = 5 },
-                Requirements = [new Requirement("quick", "Starts at once", "E4",
-                    [new RequirementRule("start.warm.first", "<=", 0.1, [], true, "s", null)])],
-            }, _clock, null, null, TestContext.Current.CancellationToken);
+            var report = await MeasureAsync(folder, server,
+                new TrialOptions { Kinds = [TrialKind.Pair, TrialKind.Start], Open = server.Open, Starts = 5 });
             // The only place is that of the run, so starts show that its session was closed before them.
             Assert.Equal([("start", "measured"), ("pair", "not tested")], report.Trials.Select(t => (t.Trial, t.Result)));
             Assert.Equal(1, server.MostAtOnce);
@@ -160,6 +206,18 @@ public sealed class TrialTests
         Assert.Equal(1, RequirementYaml.Read("again", RequirementYaml.Write(limited)).Sessions);
         Assert.Throws<RequirementException>(() => RequirementYaml.Read("none", requirement + "\nsessions: 0\n"));
     }
+
+    private Task<ProbeReport> MeasureAsync(string folder, VirtualServer server, TrialOptions trials) =>
+        ProbeSession.RunAsync(server.Open(), new ProbeSessionOptions
+        {
+            Profile = new() { Name = "test", Warmup = 1, Fast = 14, Slow = 0, Control = 0, Hold = 0, Blackout = 0, Redraws = 19 },
+            Seed = ProbeSeed.From("whole"),
+            Folder = folder,
+            Run = new ProbeRunOptions { Width = 160, Height = 90, Effort = new(19, 1) },
+            Trials = trials,
+            Requirements = [new Requirement("quick", "Starts at once", "E4",
+                [new RequirementRule("start.warm.first", "<=", 0.1, [], true, "s", null)])],
+        }, _clock, null, null, TestContext.Current.CancellationToken);
 
     private static TrialOptions Options(VirtualServer server) =>
         new() { Kinds = [], Open = server.Open };

@@ -30,6 +30,12 @@ internal sealed class VirtualServer(LiveBehaviour behaviour, VirtualClock clock)
     /// <summary>Called after each picture that a session was sent.</summary>
     public Action<int>? Sent { get; init; }
 
+    /// <summary>Whether the server ends a session that was sent so many pictures over such a line.</summary>
+    public Func<LineState, int, bool> Ends { get; init; } = (_, _) => false;
+
+    /// <summary>What reading from a session fails with.</summary>
+    public Exception? Broken { get; init; }
+
     public int Opened { get; private set; }
 
     public int MostAtOnce { get; private set; }
@@ -90,8 +96,11 @@ internal sealed class VirtualTarget(VirtualServer server) : IProbeTarget
 
     public async ValueTask<bool> SendAsync(VideoFrame frame, CancellationToken cancel)
     {
+        if (server.Ends(_line, _sent))
+            throw new TargetException("The server ended the session.");
         await AnswerAsync(frame, cancel);
-        server.Sent?.Invoke(++_sent);
+        _sent++;
+        server.Sent?.Invoke(_sent);
         return true;
     }
 
@@ -125,6 +134,8 @@ internal sealed class VirtualTarget(VirtualServer server) : IProbeTarget
     {
         while (true)
         {
+            if (server.Broken is { } failed)
+                throw failed;
             Task more;
             lock (_gate)
             {

@@ -7,6 +7,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
+using TrueLive.Models.Masks;
 using TrueLive.Server.Capacity;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Tests.Http;
@@ -86,6 +87,18 @@ public sealed class CapacityMeasurementTests
         told = await CapabilitiesAsync(server);
         Assert.Equal(["512x288", "640x360"], told["capacity"]!.AsArray().Select(c => (string)c!["size"]!));
         Assert.Null(Why(told, "passthrough", "640x360"));
+    }
+
+    [Fact]
+    public async Task A_mask_is_measured_once_for_all_models_before_the_server_is_ready_and_shown_with_the_capacity()
+    {
+        await using var server = await RunningServer.StartAsync(
+            models: [MaskedModel.Of(new PassthroughModel(), TimeProvider.System), new HoldingModel(new FramePool("bare"), Chunk.One)]);
+        await server.Services.GetRequiredService<CapacityMeasurement>().Finished.WaitAsync(Patience, Cancel);
+        var mask = server.Services.GetRequiredService<Admission>().Mask!;
+        Assert.True(mask.Of(512, 288) > 0 && mask.Of(1280, 720) >= mask.Of(512, 288));
+        var told = Assert.Single((await CapabilitiesAsync(server))["capacity"]!.AsArray())!;
+        Assert.InRange((int)told["sessions_masked"]!, 1, (int)told["sessions"]!);
     }
 
     [Fact]

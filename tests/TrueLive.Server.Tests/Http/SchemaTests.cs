@@ -112,10 +112,12 @@ public sealed class SchemaTests
         long Output, long Source, uint MediaTime, uint OutputMediaTime, long Revision, int Epoch, string? Model, string? ModelVersion,
         string Origin,
         double ArrivedMs, double DecodeMs, double WaitMs, double? HeldMs, double StepMs, double EncodeMs,
-        MaskTrace? Mask)
+        MaskTrace? Mask, PaletteTrace? Palette)
     {
         public string Type { get; } = "frame";
     }
+
+    private sealed record PaletteTrace(string Picture, double Strength, double Ms);
 
     private sealed record MaskTrace(string On, string Rest, double Person, double Ms);
 }

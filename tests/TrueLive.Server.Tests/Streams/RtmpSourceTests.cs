@@ -56,12 +56,18 @@ public sealed class RtmpSourceTests(StreamServer server) : IClassFixture<StreamS
     {
         var (port, name) = (FreePort.Next(), $"{element}.mp4");
         var stream = await server.BeginAsync($"rtmp://:{port}/live/secret-key-1?mode=listener", null, "file:" + name);
-        await using var encoder = Program.Start("/usr/bin/python3", Path.Combine(AppContext.BaseDirectory, "Streams", "rtmp_publisher.py"),
-            element, server.Scene.Path, $"rtmp://127.0.0.1:{port}/live/secret-key-1");
         JsonNode? now = null;
-        await NativeClient.UntilAsync(async () =>
-            (long)(now = await server.StreamAsync(stream))["outputs"]![0]!["frames"]! >= 60 || encoder.HasEnded);
-        Assert.True((long)now!["outputs"]![0]!["frames"]! >= 60, encoder.Said + now);
+        // Who sends nothing for five seconds is let go, and on a starved machine that is how long an encoder may take: it comes back.
+        for (var begun = 0; begun < 5 && !(now?["outputs"]![0]!["frames"]!.GetValue<long>() >= 60); begun++)
+        {
+            await using var encoder = Program.Start("/usr/bin/python3",
+                Path.Combine(AppContext.BaseDirectory, "Streams", "rtmp_publisher.py"), element, server.Scene.Path,
+                $"rtmp://127.0.0.1:{port}/live/secret-key-1");
+            await NativeClient.UntilAsync(async () =>
+                (long)(now = await server.StreamAsync(stream))["outputs"]![0]!["frames"]! >= 60 || encoder.HasEnded);
+            TestContext.Current.TestOutputHelper?.WriteLine(encoder.Said);
+        }
+        Assert.True((long)now!["outputs"]![0]!["frames"]! >= 60, $"{now}");
         await server.EndAsync(stream);
         NumberedScene.Move(await server.Scene.NumbersAsync(45, "-i", Path.Combine(server.Scene.Folder, name)));
     }

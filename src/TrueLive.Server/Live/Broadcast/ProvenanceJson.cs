@@ -58,6 +58,14 @@ internal sealed class ProvenanceJson(TimeProvider time) : IDisposable
             _writer.WriteNumber("ms"u8, Milliseconds(time, mask.Ticks));
             _writer.WriteEndObject();
         }
+        if (p.Palette is { } palette)
+        {
+            _writer.WriteStartObject("palette"u8);
+            _writer.WriteString("picture"u8, palette.Picture);
+            _writer.WriteNumber("strength"u8, Math.Round(palette.Strength, 3));
+            _writer.WriteNumber("ms"u8, Milliseconds(time, palette.Ticks));
+            _writer.WriteEndObject();
+        }
         _writer.WriteEndObject();
         _writer.Flush();
         return _buffer.WrittenMemory;

@@ -54,7 +54,7 @@ internal sealed class ControlConnection : IDisposable
                 new SessionMessage(
                     hosted.Session.Id, hosted.Token, now.Model.Info.Id, now.Model.Info.Version, $"{now.Width}x{now.Height}",
                     nameof(Tier.Live).ToLowerInvariant(),
-                    PromptView.From(now.Prompt), now.Epoch, now.Paused, transport, admitted.Number, admitted.Resumed),
+                    PromptView.From(now), now.Epoch, now.Paused, transport, admitted.Number, admitted.Resumed),
                         ControlJson.Default.SessionMessage);
         }
         hosted.Input.Follow(OnInput);
@@ -196,7 +196,7 @@ internal sealed class ControlConnection : IDisposable
     private void Accept(string? id, SessionSettings now) => Send(Accepted(id, now), ControlJson.Default.AcceptedMessage);
 
     internal static AcceptedMessage Accepted(string? id, SessionSettings s) =>
-        new(id, PromptView.From(s.Prompt), s.Epoch, s.Model.Info.Id, $"{s.Width}x{s.Height}");
+        new(id, PromptView.From(s), s.Epoch, s.Model.Info.Id, $"{s.Width}x{s.Height}");
 
     // A session that moved to another machine has ended only here: its client was told when it was detached.
     private void OnMoved(LiveSession session, SessionTransition step)

@@ -54,14 +54,28 @@ internal sealed record SessionMessage(
 internal sealed record PromptView(
     long Revision, string Text, float Strength, double TransitionMs, bool Understood, float Confidence,
     IReadOnlyList<LookView> Looks, IReadOnlyList<AdjustmentView> Adjustments, IReadOnlyList<string> UnknownWords, string? Note,
-    IReadOnlyDictionary<string, string>? Values, MaskView? Mask = null)
+    IReadOnlyDictionary<string, string>? Values, MaskView? Mask = null, PaletteView? Palette = null)
 {
-    public static PromptView From(Prompt p) => new(
+    public static PromptView From(SessionSettings now) => From(now.Prompt, PaletteView.From(now));
+
+    private static PromptView From(Prompt p, PaletteView? palette) => new(
         p.Revision, p.Text, p.Strength, p.Transition.TotalMilliseconds, p.Reading.Understood, p.Reading.Confidence,
         [.. p.Reading.Looks.Select(l => new LookView(l.Look, l.Weight))],
         [.. p.Reading.Adjustments.Select(AdjustmentView.From)],
         p.Reading.UnknownWords, p.Reading.Note,
-        p.Values.All.IsEmpty ? null : p.Values.All, MaskView.From(KeepMask.Of(p)));
+        p.Values.All.IsEmpty ? null : p.Values.All, MaskView.From(KeepMask.Of(p)),
+        palette);
+}
+
+/// <summary>The picture whose colours the result takes on, by its id, and how much of them.</summary>
+internal sealed record PaletteView(string Picture, float Strength)
+{
+    // A model may have parameters of its own that are named like those of a palette.
+    public static PaletteView? From(SessionSettings now) =>
+        now.Model.Info.Parameters.Any(p => ReferenceEquals(p, Palette.Parameters[0]))
+        && Palette.Of(now.Prompt) is { IsEmpty: false } palette
+            ? new(palette.Picture!.Id, palette.Strength)
+            : null;
 }
 
 /// <summary>The part of the picture that the look is <c>on</c>, and what is shown of the <c>rest</c>.</summary>

@@ -1,5 +1,6 @@
 using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
+using TrueLive.Server.Capacity;
 using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Live.Sessions;
@@ -55,7 +56,7 @@ internal sealed partial class SessionRegistry
         lock (_admit)
         {
             RefuseWhenDraining();
-            Admit(model, width, height, except: null);
+            Admit(model, width, height, except: null, masked: Admission.IsMasked(model, prompt));
             hosted = Host(was.Id, was.Token, new SessionSettings(model, width, height, prompt, was.Epoch + 1, 0, was.Paused), was.Owner,
                 was.Created, continues: was.Counted || was.Made > 0);
         }

@@ -42,7 +42,8 @@ internal sealed partial class SessionRegistry
     {
         try
         {
-            Admit(wanted.Model, wanted.Width, wanted.Height, except: null, _line.Ahead(claim?.Ticket));
+            Admit(wanted.Model, wanted.Width, wanted.Height, except: null, _line.Ahead(claim?.Ticket),
+                Admission.IsMasked(wanted.Model, wanted.Prompt));
         }
         catch (RequestRefusedException refused) when (refused.Refusal is { } full && claim is not null)
         {

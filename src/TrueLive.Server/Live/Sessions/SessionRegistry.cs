@@ -4,6 +4,7 @@ using System.Text;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
+using TrueLive.Models.Masks;
 using TrueLive.Server.Capacity;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Live.Broadcast;
@@ -69,7 +70,8 @@ internal sealed partial class SessionRegistry(
     /// <summary>Estimated processor time of each live session in milliseconds: its frames times the measured cost of one.</summary>
     public IReadOnlyDictionary<string, double> Spent => _hosted.Values.Where(h => h.Session.State == SessionState.Live).ToDictionary(
         h => h.Session.Id, h =>
-            h.Session.Settings is var s ? h.Session.Summary.Made * (admission.FrameMs(s.Model, s.Width, s.Height) ?? 0) : 0);
+            h.Session.Settings is var s ? h.Session.Summary.Made
+                * (admission.FrameMs(s.Model, s.Width, s.Height, Admission.IsMasked(s.Model, s.Prompt)) ?? 0) : 0);
 
     public IEnumerable<HostedSession> Hosted => _hosted.Values;
 
@@ -127,7 +129,9 @@ internal sealed partial class SessionRegistry(
         {
             RefuseWhenDraining();
             RefuseOver(request.Owner);
-            AdmitNext(new SessionSettings(model, width, height, Prompt.None, 0, 0, false), request.Line);
+            AdmitNext(new SessionSettings(model, width, height,
+                Next(model, Prompt.None, new PromptChange(request.Prompt, null, null) { Values = request.Values, Pictures = pictures }),
+                0, 0, false), request.Line);
             var id = request.Id ?? Random(12);
             // In a fleet, the token names its session, so that it leads to the right machine.
             var hosted = Host(id, request.Id is null ? Random(24) : $"{id}.{Random(24)}",
@@ -144,11 +148,30 @@ internal sealed partial class SessionRegistry(
         }
     }
 
-    /// <summary>Changes a session's prompt and values; a value may name a picture of the session's owner.</summary>
+    /// <summary>
+    /// Changes a session's prompt and values; a value may name a picture of the session's owner. A mask that begins needs room on the
+    /// machine.
+    /// </summary>
     public CommandReceipt Update(
-        HostedSession hosted, string command, PromptChange change, Action<SessionSettings>? accepted = null) =>
-        hosted.Session.Update(command, change with { Pictures = Named(hosted.Owner, hosted.Session.Settings.Model, change.Values) },
-            accepted);
+        HostedSession hosted, string command, PromptChange change, Action<SessionSettings>? accepted = null)
+    {
+        var now = hosted.Session.Settings;
+        change = change with { Pictures = Named(hosted.Owner, now.Model, change.Values) };
+        if (Admission.IsMasked(now.Model, now.Prompt) || !Admission.IsMasked(now.Model, Next(now.Model, now.Prompt, change)))
+            return hosted.Session.Update(command, change, accepted);
+        lock (_admit)
+        {
+            try
+            {
+                Admit(now.Model, now.Width, now.Height, hosted, masked: true);
+            }
+            catch (RequestRefusedException refused)
+            {
+                return new CommandReceipt(refused.Message, now);
+            }
+            return hosted.Session.Update(command, change, accepted);
+        }
+    }
 
     /// <summary>A client is about to connect: keeps its session for at least <see cref="AdmittedClient.ConnectTime"/>.</summary>
     public void Expect(HostedSession hosted)
@@ -217,7 +240,7 @@ internal sealed partial class SessionRegistry(
             var (width, height) = size is null ? (now.Width, now.Height) : SizeOf(size);
             lock (_admit)
             {
-                Admit(model, width, height, hosted);
+                Admit(model, width, height, hosted, masked: Admission.IsMasked(model, now.Prompt));
                 return hosted.Session.Switch(commandId, model, width, height, accepted);
             }
         }
@@ -435,15 +458,24 @@ internal sealed partial class SessionRegistry(
             await Measured(other.Model, other.Width, other.Height, cancel).ConfigureAwait(false);
     }
 
-    private void Admit(
-        IVideoModel model, int width, int height, HostedSession? except, IReadOnlyCollection<SessionSettings>? ahead = null)
+    // Of the prompt that a change leads to, what can be told beforehand and decides on a mask.
+    private static Prompt Next(IVideoModel model, Prompt now, PromptChange change) => model is not MaskedModel ? now : now with
+    {
+        Reading = change.Text is { Length: <= Prompt.MaxLength } text ? model.Read(text) : now.Reading,
+        Values = change.Values is { } given && now.Values.TrySet(model.Info.Parameters, given, out var values, out _, change.Pictures)
+            ? values
+            : now.Values,
+    };
+
+    private void Admit(IVideoModel model, int width, int height, HostedSession? except, IReadOnlyCollection<SessionSettings>? ahead = null,
+        bool masked = false)
     {
         SessionSettings[] running = [.. _hosted.Values.Where(s => s != except).Select(s => s.Session.Settings)];
         var (now, next) = (time.GetUtcNow(), _hosted.Values.Select(s => s.Away?.KeptUntil).Min());
         var retry = next > now ? next.Value - now : TimeSpan.FromSeconds(5);
-        if (admission.Refuse(model, width, height, running, retry) is { } refusal)
+        if (admission.Refuse(model, width, height, running, retry, masked) is { } refusal)
             throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, refusal.Words, refusal);
-        if (ahead is { Count: > 0 } && admission.Refuse(model, width, height, [.. running, .. ahead], retry) is { } held)
+        if (ahead is { Count: > 0 } && admission.Refuse(model, width, height, [.. running, .. ahead], retry, masked) is { } held)
         {
             refusal = held with { Words = "Those who wait in line get the places that become free.", Running = running.Length };
             throw new RequestRefusedException(StatusCodes.Status503ServiceUnavailable, refusal.Words, refusal);
