@@ -1,9 +1,10 @@
 using System.CommandLine;
 using TrueLive.Bench;
+using TrueLive.Bench.Streams;
 using TrueLive.Cli;
 
 // Started by the scripts in bench/live, bench/clips, bench/models, bench/soak, bench/beside, bench/hostile, bench/workers,
-// bench/decoders, bench/diffusion and bench/picture, and by eng/gpu-check.
+// bench/decoders, bench/diffusion, bench/streams and bench/picture, and by eng/gpu-check.
 if (args is ["-h" or "--help", ..] or [not ("clips" or "models"), "-h" or "--help"])
 {
     Console.WriteLine("""
@@ -16,6 +17,7 @@ if (args is ["-h" or "--help", ..] or [not ("clips" or "models"), "-h" or "--hel
         bench/workers/run [--steps 1000] [--rate 30] [--write]                 what a step in a child process costs
         bench/decoders/run [--pictures 600] [--rate 30] [--write]              what decoding in a process of its own costs
         bench/diffusion/run [--steps 200] [--write]                            a step of the small test pipeline, one way and the other
+        bench/streams/run [--seconds 60] [--only WORD] [--write]               SRT, RTSP, RTMP and HLS through us, beside plain relays
         bench/gpu: eng/gpu-check                                               a pipeline of SD-Turbo's shapes on a GPU, beside PyTorch
         bench/picture/run [OUT]                                                films the page for README
         --write puts the figures into bench/results. All want a quiet machine.
@@ -37,11 +39,12 @@ try
         "workers" => await WorkersBench.RunAsync(arguments),
         "decoders" => await DecodersBench.RunAsync(arguments),
         "diffusion" => await DiffusionBench.RunAsync(arguments),
+        "streams" => await StreamsBench.RunAsync(arguments),
         "gpu" => await GpuBench.RunAsync(arguments),
         "picture" => await PagePicture.RunAsync(arguments),
         _ =>
             throw new ArgumentException("Say 'live', 'clips', 'models', 'soak', 'beside', 'hostile', 'workers', 'decoders', 'diffusion', " +
-                "'gpu' or 'picture'."),
+                "'streams', 'gpu' or 'picture'."),
     };
 }
 catch (ArgumentException error)

@@ -68,6 +68,8 @@ public sealed record FuzzTarget(string Name, FuzzAction Run, int Inputs, long Ma
         new("report", FileTargets.Report, 4_000),
         new("stream-address", StreamTargets.Address, 20_000),
         new("hls-playlist", StreamTargets.Playlist, 10_000),
+        // A tag of 16 MiB needs room for it.
+        new("flv", StreamTargets.Flv, 3_000, 48 << 20),
         // A connection has its buffers, and a message of 4 MiB grows into one in steps.
         new("rtmp", StreamTargets.Publisher, 3_000, 24 << 20),
         new("worker", WorkerTargets.Messages, 20_000),

@@ -37,8 +37,7 @@ internal static class StreamEndpoints
         outputs.MapPost("", AddAsync).WithSummary("Send a session's pictures on: RTMP, SRT, UDP, HLS, a recording or a virtual webcam")
             .Produces<OutputView>(201).ProducesProblem(404).ProducesProblem(422);
         outputs.MapDelete("/{output}", EndAsync).WithSummary("End an output").Produces(200).ProducesProblem(404);
-        app.MapGet("/hls/{id}/{output}/{file}", Hls)
-            .WithTags("Streams").WithSummary("Playlist and segments of an HLS output").ProducesProblem(404);
+        HlsEndpoints.Map(app);
     }
 
     private static StreamLegs? Of(string id, HttpRequest http, Gate gate, StreamRegistry registry) =>
@@ -120,22 +119,6 @@ internal static class StreamEndpoints
         using var either = CancellationTokenSource.CreateLinkedTokenSource(stopping, cancel);
         await foreach (var one in legs.Events.FollowAsync(either.Token).ConfigureAwait(false))
             yield return new SseItem<StreamEvent>(one, "leg");
-    }
-
-    private static IResult Hls(string id, string output, string file, HttpContext http, StreamRegistry registry)
-    {
-        if (registry.Find(id) is { } legs && legs.Output(output)?.Folder is { } folder)
-        {
-            AiMarkHeader.Tell(http.Response, legs.Hosted.SourceType);
-            http.Response.Headers.CacheControl = file == HlsFolder.Playlist ? "no-cache" : "max-age=60";
-            if (file == HlsFolder.Playlist && folder.Read(http.Request.Query["token"].ToString()) is { } playlist)
-                return Results.Text(playlist, "application/vnd.apple.mpegurl");
-            if (folder.SegmentOf(file) is { } segment)
-                return Results.File(segment, "video/mp2t", enableRangeProcessing: true);
-        }
-        return Problems.Of(
-            StatusCodes.Status404NotFound,
-            "There is no such playlist or segment: the output has ended, or its first segment is not whole yet.");
     }
 
     private static RequestRefusedException Refuse(string words) => new(StatusCodes.Status422UnprocessableEntity, words);

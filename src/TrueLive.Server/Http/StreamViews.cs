@@ -1,5 +1,6 @@
 using System.Text.Json;
 using TrueLive.Server.Streams;
+using TrueLive.Server.Streams.Hls;
 
 namespace TrueLive.Server.Http;
 
@@ -34,11 +35,12 @@ internal sealed record SourceView(
 
 /// <summary>
 /// A way out of a session. <c>delay_ms</c> is how much coded picture waits for it, here and in the program that passes it on;
-/// <c>dropped</c> counts pictures that it took too slowly. <c>playlist</c> opens HLS to whoever has it, <c>file</c> names a recording.
+/// <c>dropped</c> counts pictures that it took too slowly. <c>playlist</c> and <c>low_latency_playlist</c> open HLS to whoever has them,
+/// <c>file</c> names a recording.
 /// </summary>
 internal sealed record OutputView(
     string Id, string Target, string Kind, string State, string? Problem, int BitrateKbps, double KeyframeS, double Kbps, double? DelayMs,
-    long Frames, long Bytes, long Dropped, long Losses, string? Playlist, string? File)
+    long Frames, long Bytes, long Dropped, long Losses, string? Playlist, string? LowLatencyPlaylist, string? File)
 {
     public static OutputView From(StreamLegs legs, OutputRun o, Gate gate)
     {
@@ -48,7 +50,10 @@ internal sealed record OutputView(
             o.Settings.Bitrate / 1000, o.Settings.Keyframes.TotalSeconds,
             Math.Round(o.Rate / 1000, 1), o.Delay is { } delay ? Math.Round(delay.TotalMilliseconds, 1) : null,
             o.Frames, o.Bytes, o.Dropped, losses,
-            o.Folder is null ? null : gate.Share($"/hls/{legs.Hosted.Session.Id}/{o.Id}/{HlsFolder.Playlist}", legs.Hosted.Owner), o.File);
+            Opened(HlsOutput.Playlist), Opened(HlsOutput.LowLatency), o.File);
+
+        string? Opened(string playlist) =>
+            o.Hls is null ? null : gate.Share($"/hls/{legs.Hosted.Session.Id}/{o.Id}/{playlist}", legs.Hosted.Owner);
     }
 }
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using TrueLive.Core.Tiers;
 using TrueLive.Media.Files;
 
@@ -36,14 +35,15 @@ internal static class LegCommands
 
     /// <summary>The arguments of an output, whose coded pictures and sound come as Matroska through its standard input.</summary>
     /// <param name="place">Where they go.</param>
-    /// <param name="keyframes">Time between key frames.</param>
     /// <param name="sourceType">What it says of how the pictures were made; null for nothing.</param>
-    public static string[] Output(StreamPlace place, TimeSpan keyframes, string? sourceType) =>
+    public static string[] Output(StreamPlace place, string? sourceType) =>
     [
-        "-loglevel", "level+error", "-progress", "pipe:1", "-stats_period", "0.5", "-nostats",
+        "-loglevel", "level+error", "-nostats",
+        // HLS comes out of it where the others tell how far they are.
+        .. place.Address.Kind == StreamKind.Hls ? Array.Empty<string>() : ["-progress", "pipe:1", "-stats_period", "0.5"],
         .. StreamArguments.Fed,
         .. place.Address.Kind == StreamKind.Device ? Raw : Copied,
-        .. sourceType is null ? Array.Empty<string>() : ["-metadata", $"{AiMark.Tag}={sourceType}"], .. Target(place, keyframes),
+        .. sourceType is null ? Array.Empty<string>() : ["-metadata", $"{AiMark.Tag}={sourceType}"], .. Target(place),
     ];
 
     /// <summary>What the child of a place reaches.</summary>
@@ -51,7 +51,7 @@ internal static class LegCommands
         place.At is not null && (output || place.Address.Kind is not (StreamKind.Http or StreamKind.Hls or StreamKind.RtmpListen)),
         place.Address.Kind == StreamKind.Device ? place.File : null, Narrow: output);
 
-    private static string[] Target(StreamPlace place, TimeSpan keyframes) => place.Address.Kind switch
+    private static string[] Target(StreamPlace place) => place.Address.Kind switch
     {
         StreamKind.Rtmp or StreamKind.Srt or StreamKind.SrtListen or StreamKind.Udp => StreamArguments.Output(place),
         // A fragment for each key frame: what is on disk can be played whatever ends the recording.
@@ -59,11 +59,7 @@ internal static class LegCommands
             ["-f", "mp4", "-movflags", "+frag_keyframe+empty_moov+default_base_moof+use_metadata_tags",
             "file:" + place.File],
         StreamKind.Hls =>
-        [
-            "-f", "hls", "-hls_time", keyframes.TotalSeconds.ToString("0.###", CultureInfo.InvariantCulture), "-hls_list_size", "6",
-            "-hls_flags", "delete_segments+independent_segments+temp_file",
-            "-hls_segment_filename", HlsFolder.SegmentPattern, HlsFolder.Playlist,
-        ],
+            ["-flvflags", "no_duration_filesize+no_sequence_end", "-f", "flv", "pipe:1"],
         StreamKind.Device => ["-f", "v4l2", place.File!],
         _ => throw new ArgumentException($"{place.Address.Kind} is no output."),
     };

@@ -5,6 +5,7 @@ using TrueLive.Core.Sessions;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Resources;
+using TrueLive.Server.Streams.Hls;
 
 namespace TrueLive.Server.Streams;
 
@@ -51,7 +52,7 @@ public sealed class LocalStream
 
     /// <summary>Where its HLS output is, below the server's address; null without one.</summary>
     public string? Playlist =>
-        _legs.Outputs.FirstOrDefault(o => o.Folder is not null) is { } hls ? $"/hls/{Session}/{hls.Id}/{HlsFolder.Playlist}" : null;
+        _legs.Outputs.FirstOrDefault(o => o.Hls is not null) is { } hls ? $"/hls/{Session}/{hls.Id}/{HlsOutput.Playlist}" : null;
 
     /// <summary>Begins it on a server that has started.</summary>
     /// <exception cref="ArgumentException">It cannot be begun; the message says what to change.</exception>

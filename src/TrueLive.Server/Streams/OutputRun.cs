@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using TrueLive.Media.Files;
 using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Resources;
+using TrueLive.Server.Streams.Hls;
 
 namespace TrueLive.Server.Streams;
 
@@ -40,7 +41,7 @@ internal sealed class OutputRun : IAsyncDisposable
         (_hosted, _settings, _access, _events, _time) = (hosted, settings, access, events, time);
         (_queue, _pause) = (new OutputQueue(settings.Bitrate, settings.Keyframes, time), new GrowingPause(time));
         Id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(4));
-        Folder = settings.Address.Kind == StreamKind.Hls ? folder(Id) : null;
+        Hls = settings.Address.Kind == StreamKind.Hls ? new HlsOutput(folder(Id), settings.Keyframes, time) : null;
         hosted.Broadcaster.Add(_queue);
         _running = Task.Run(() => RunAsync(_stop.Token));
     }
@@ -53,8 +54,8 @@ internal sealed class OutputRun : IAsyncDisposable
     /// <summary>Completes when it has ended and all that it wrote is where it goes.</summary>
     public Task Completion => _running;
 
-    /// <summary>For HLS, where playlist and segments are.</summary>
-    public HlsFolder? Folder { get; }
+    /// <summary>For HLS, what players get.</summary>
+    public HlsOutput? Hls { get; }
 
     public LegStatus Status => _status;
 
@@ -83,6 +84,20 @@ internal sealed class OutputRun : IAsyncDisposable
 
     private async Task RunAsync(CancellationToken stop)
     {
+        try
+        {
+            await TryAsync(stop).ConfigureAwait(false);
+        }
+        finally
+        {
+            _hosted.Broadcaster.Remove(_queue);
+            Hls?.End();
+            Enter(LegState.Ended, null);
+        }
+    }
+
+    private async Task TryAsync(CancellationToken stop)
+    {
         while (!stop.IsCancellationRequested)
         {
             Enter(LegState.Connecting, _status.Problem);
@@ -109,9 +124,6 @@ internal sealed class OutputRun : IAsyncDisposable
             Enter(LegState.Retrying, $"{why} Tried again after {pause.TotalSeconds:0} s.", losses: 1);
             await Task.Delay(pause, _time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
-        _hosted.Broadcaster.Remove(_queue);
-        Enter(LegState.Ended, null);
-        Folder?.Delete();
     }
 
     // Returns why it broke off; null where it is to begin anew at once, or was told to end.
@@ -121,10 +133,10 @@ internal sealed class OutputRun : IAsyncDisposable
         _marked = null;
         File = place.File is { } file ? Path.GetFileName(file) : null;
         await using var child = FfmpegChild.Start(
-            "ffmpeg", LegCommands.Output(place, _settings.Keyframes, _hosted.SourceType), ProcessorTime, folder: Folder?.Make(),
-            writes: true, reach: LegCommands.Reach(place, output: true));
-        var reading = ReadAsync(child, flow);
+            "ffmpeg", LegCommands.Output(place, _hosted.SourceType), ProcessorTime, writes: true,
+            reach: LegCommands.Reach(place, output: true));
         var gaveUp = (string?)null;
+        var reading = Hls is null ? ReadAsync(child, flow) : CutAsync(Hls, child, flow, why => gaveUp = why);
         var writer = new OutputWriter(child.Input, flow, _time);
         using var watch = _time.CreateTimer(
             _ =>
@@ -198,13 +210,35 @@ internal sealed class OutputRun : IAsyncDisposable
             if (!line.StartsWith("out_time_us=", StringComparison.Ordinal))
                 continue;
             _ = long.TryParse(line.AsSpan("out_time_us=".Length), CultureInfo.InvariantCulture, out var at);
-            if (!flow.Told(TimeSpan.FromMicroseconds(at)))
-                continue;
-            _flow = flow;
-            Enter(LegState.Live, null);
-            flow.Opened.TrySetResult(true);
+            Told(flow, TimeSpan.FromMicroseconds(at));
         }
         flow.Opened.TrySetResult(false);
+    }
+
+    private async Task CutAsync(HlsOutput hls, FfmpegChild child, OutputFlow flow, Action<string> gaveUp)
+    {
+        try
+        {
+            await new HlsCutter(hls).TakeAsync(child.Output, at => Told(flow, at), CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception error)
+        {
+            // Whatever it is, it ends this child and not the output. What the system says of a file has its path in it.
+            var disk = error is IOException or UnauthorizedAccessException;
+            gaveUp(error is MediaException ? error.Message : Shortage.Of(error)?.Words
+                ?? (disk ? "The disk does not take its segments." : "Its segments could not be cut."));
+            child.Kill();
+        }
+        flow.Opened.TrySetResult(false);
+    }
+
+    private void Told(OutputFlow flow, TimeSpan at)
+    {
+        if (!flow.Told(at))
+            return;
+        _flow = flow;
+        Enter(LegState.Live, null);
+        flow.Opened.TrySetResult(true);
     }
 
     private void Enter(LegState state, string? problem, int losses = 0)

@@ -3,6 +3,7 @@ using TrueLive.Core.Sessions;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Resources;
+using TrueLive.Server.Streams.Hls;
 using TrueLive.Server.Streams.Rtmp;
 
 namespace TrueLive.Server.Streams;
@@ -53,10 +54,16 @@ internal sealed class StreamLegs(HostedSession hosted, StreamEvents events) : IA
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        await EndAllAsync().ConfigureAwait(false);
-        await _stop.CancelAsync().ConfigureAwait(false);
-        await _running.ConfigureAwait(false);
-        events.End();
+        try
+        {
+            await EndAllAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            await _stop.CancelAsync().ConfigureAwait(false);
+            await _running.ConfigureAwait(false);
+            events.End();
+        }
     }
 }
 
@@ -80,8 +87,12 @@ internal sealed class StreamRegistry : IAsyncDisposable
         SessionRegistry sessions, StreamAccess access, ServerOptions options, TimeProvider time, ILogger<StreamRegistry> logger)
     {
         (_sessions, _access, _options, _time, _log) = (sessions, access, options, time, new StreamLog(logger));
+        Hls = new HlsOutputs(time);
         _rtmp = new RtmpPorts(time, new RefusedPublishers(time, _log.Refused).Add);
     }
+
+    /// <summary>What players of HLS get.</summary>
+    public HlsOutputs Hls { get; }
 
     /// <summary>Sessions that have a stream as their source, or outputs.</summary>
     public IEnumerable<StreamLegs> All => _legs.Values;
@@ -136,6 +147,7 @@ internal sealed class StreamRegistry : IAsyncDisposable
         foreach (var legs in _legs.Values)
             Close(legs);
         await Task.WhenAll(_closing.Values).ConfigureAwait(false);
+        Hls.Dispose();
         _access.Dispose();
     }
 
@@ -170,6 +182,8 @@ internal sealed class StreamRegistry : IAsyncDisposable
         var output = new OutputRun(
             legs.Hosted, settings, _access, id => new HlsFolder(_options, legs.Hosted.Session.Id, id), legs.Events, _time);
         legs.Add(output);
+        if (output.Hls is { } hls)
+            Hls.Add(legs.Hosted.Session.Id, output.Id, hls, () => legs.Hosted.SourceType, output.Completion);
         return output;
     }
 

@@ -78,11 +78,12 @@ public sealed partial class FolderTests
             /: Access Capacity Clips Configuration Http Interactive Journals Live/Sessions Live/Transports Previews Probes
             /: Fleet Pictures Recordings Resources Streams Telemetry Tls Usage
             Http: Access Capacity Clips Configuration Interactive Journals Live/Broadcast Live/Control Live/Sessions
-            Http: Fleet Live/Transports Pictures Previews Probes Recordings Resources Streams Usage
+            Http: Fleet Live/Transports Pictures Previews Probes Recordings Resources Streams Streams/Hls Usage
             Fleet: Access Capacity Configuration Live/Sessions Resources Tls Usage
             Telemetry: Access Capacity Clips Configuration Interactive Live/Sessions Live/Transports Resources Streams Usage
             Streams: Access Configuration Live/Broadcast Live/Sessions Recordings Resources
-            Streams: Streams/Rtmp
+            Streams: Streams/Hls Streams/Rtmp
+            Streams/Hls: Configuration Resources
             Interactive: Access Capacity Clips Configuration Live/Sessions Pictures Resources
             Live/Transports: Access Configuration Live/Broadcast Live/Control Live/Sessions
             Clips: Access Capacity Configuration Journals Live/Sessions Pictures Resources Usage

@@ -1,6 +1,8 @@
 using System.Text;
+using TrueLive.Media.Files;
 using TrueLive.Media.Streams;
 using TrueLive.Server.Streams;
+using TrueLive.Server.Streams.Hls;
 using TrueLive.Server.Streams.Rtmp;
 
 namespace TrueLive.Fuzz.Targets;
@@ -37,6 +39,30 @@ internal static class StreamTargets
         catch (HttpRequestException)
         {
             // The documented refusal.
+        }
+    }
+
+    /// <summary>What the child of an HLS output writes, and the head that its parameters make.</summary>
+    public static void Flv(ReadOnlySpan<byte> input)
+    {
+        using var from = new MemoryStream(input.ToArray());
+        try
+        {
+            // Nothing in it waits for anything.
+            ReadAsync(new FlvReader(from)).GetAwaiter().GetResult();
+        }
+        catch (MediaFileException)
+        {
+            // The documented refusal.
+        }
+    }
+
+    private static async Task ReadAsync(FlvReader reader)
+    {
+        while (await reader.NextAsync(CancellationToken.None).ConfigureAwait(false) is { } tag)
+        {
+            if (tag.Kind == FlvKind.PictureHead)
+                MovieWriter.Head(tag.Data.Span, [0x11, 0x90]);
         }
     }
 

@@ -10,6 +10,7 @@ using TrueLive.Media.Tests.Files;
 using TrueLive.Server.Configuration;
 using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Tests.Http;
+using TrueLive.Server.Tests.Resources;
 using TrueLive.Server.Tests.Streams;
 
 namespace TrueLive.Server.Tests.Recordings;
@@ -137,6 +138,32 @@ public sealed class RecordingApiTests(NumberedScene scene) : IClassFixture<Numbe
         await NativeClient.UntilAsync(async () => (string?)(await OfAsync(server, begun))["ended_because"]
             == "It reached the 0 minutes that a recording may have.");
         Assert.False((bool)(await OfAsync(server, begun))["recording"]!);
+    }
+
+    [Fact]
+    [Trait("Run", "full")]
+    public async Task A_recording_on_a_disk_that_fills_up_ends_in_words_and_what_it_has_can_be_played()
+    {
+        using var disk = SmallDisk.Mount(24);
+        await using var server = await StartAsync(o => o.DataFolder = disk.Folder);
+        var begun = await BeginAsync(server);
+        var session = $"/v1/sessions/{begun["session"]}";
+        await NativeClient.UntilAsync(async () => (await OfAsync(server, begun))["parts"]!.AsArray() is [{ } part]
+            && (long)part["bytes"]! > 20_000);
+        disk.Fill();
+        await NativeClient.UntilAsync(async () => ((string?)(await OfAsync(server, begun))["ended_because"])
+            ?.StartsWith("There is no room to go on. The server's disk is full.", StringComparison.Ordinal) == true);
+        // The session goes on, and is recorded again where there is room.
+        disk.Empty();
+        await NativeClient.UntilAsync(async () =>
+        {
+            using var again = await server.Http.PostAsync($"{session}/recording", null, Cancel);
+            return again.StatusCode == HttpStatusCode.Created;
+        });
+        var file = Path.Combine(scene.Folder, "short-disk.mp4");
+        await File.WriteAllBytesAsync(
+            file, await server.Http.GetByteArrayAsync((string)(await OfAsync(server, begun))["parts"]![0]!["url"]!, Cancel), Cancel);
+        Assert.Equal(10, (await scene.NumbersAsync(10, "-i", file)).Length);
     }
 
     [Fact]

@@ -117,6 +117,29 @@ public sealed class OutputQueueTests
         Assert.True(sent > 600, "no picture was sent again");
     }
 
+    [Fact]
+    public async Task The_last_picture_is_repeated_at_an_even_pace_by_timers_that_are_late_by_other_times()
+    {
+        using var broadcaster = new VideoBroadcaster(_time, 1_000_000);
+        var queue = new OutputQueue(800_000, TimeSpan.FromSeconds(2), _time);
+        broadcaster.Add(queue);
+        queue.Open();
+        using var picture = new FramePool("test").Rent(64, 48);
+        broadcaster.Write(new MadeFrame(picture, new FrameTicket(0, TimeSpan.Zero, _time.GetTimestamp(), 0)));
+        var coded = new List<long>();
+        for (var ms = 0; ms < 9000; ms += 7)
+        {
+            _time.Advance(TimeSpan.FromMilliseconds(7));
+            while (queue.Waiting > TimeSpan.Zero || coded.Count < broadcaster.Coded)
+            {
+                using var next = await queue.NextAsync(TestContext.Current.CancellationToken);
+                coded.Add(next.RtpTime / 90);
+            }
+        }
+        Assert.InRange(coded.Count, 28, 31);
+        Assert.All(coded.Skip(1).Zip(coded.Skip(2), (a, b) => b - a), apart => Assert.InRange(apart, 299, 308));
+    }
+
     private bool Send(OutputQueue queue, bool key, byte number = 0)
     {
         queue.IsReady = queue.CanTake;

@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using Microsoft.Extensions.DependencyInjection;
 using TrueLive.Core.Sessions;
 using TrueLive.Server.Configuration;
@@ -149,16 +150,32 @@ public sealed class StreamApiTests(StreamServer server) : IClassFixture<StreamSe
         made.Headers.Authorization = new("Bearer", "0123456789abcdef");
         using var answer = await keyed.Http.SendAsync(made, Cancel);
         var playlist = (string)(await answer.Content.ReadFromJsonAsync<JsonNode>(Cancel))!["outputs"]![0]!["playlist"]!;
-        var text = "";
-        await NativeClient.UntilAsync(async () =>
-            (text = await keyed.Http.GetAsync(playlist, Cancel) is { IsSuccessStatusCode: true } got
-                ? await got.Content.ReadAsStringAsync(Cancel) : "").Contains(".ts?token=", StringComparison.Ordinal));
-        var segment = new Uri(new Uri(keyed.Address, playlist), text.Split('\n')
-            .First(l => l.StartsWith("segment", StringComparison.Ordinal)));
-        Assert.Equal(0x47, (await keyed.Http.GetByteArrayAsync(segment, Cancel))[0]);
-        foreach (var closed in new[] { playlist.Split('?')[0], segment.AbsolutePath,
+        var lowLatency = playlist.Replace("index", "low-latency", StringComparison.Ordinal);
+        var segment = await FetchedAsync(playlist, "^segment.*$");
+        // It is announced, and waited for.
+        var part = await FetchedAsync(lowLatency, "(?<=PRELOAD-HINT:TYPE=PART,URI=\")[^\"]+");
+        foreach (var closed in new[] { playlist.Split('?')[0], segment.AbsolutePath, part.AbsolutePath,
             playlist.Replace("/hls/", "/whep/", StringComparison.Ordinal), "/v1/sessions?" + playlist.Split('?')[1] })
             Assert.Equal(HttpStatusCode.Unauthorized, (await keyed.Http.GetAsync(closed, Cancel)).StatusCode);
+        foreach (var wrong in new[] { "&_HLS_part=1", "&_HLS_msn=-1", "&_HLS_msn=x", "&_HLS_msn=99999999999" })
+            Assert.Equal(HttpStatusCode.BadRequest, (await keyed.Http.GetAsync(lowLatency + wrong, Cancel)).StatusCode);
+
+        // A file that a playlist names, fetched while it was there.
+        async Task<Uri> FetchedAsync(string list, string pattern)
+        {
+            Uri? at = null;
+            await NativeClient.UntilAsync(async () =>
+            {
+                using var listed = await keyed.Http.GetAsync(list, Cancel);
+                if (!listed.IsSuccessStatusCode)
+                    return false;
+                var name = Regex.Matches(await listed.Content.ReadAsStringAsync(Cancel), pattern, RegexOptions.Multiline)[^1].Value;
+                Assert.Contains("?token=", name, StringComparison.Ordinal);
+                using var file = await keyed.Http.GetAsync(at = new Uri(new Uri(keyed.Address, list), name), Cancel);
+                return file.IsSuccessStatusCode && (await file.Content.ReadAsByteArrayAsync(Cancel)).AsSpan(4, 4).SequenceEqual("moof"u8);
+            });
+            return at!;
+        }
     }
 
     private async Task<HttpResponseMessage> PublishAsync(JsonNode stream)

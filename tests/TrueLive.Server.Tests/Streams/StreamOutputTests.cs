@@ -1,7 +1,11 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
 using TrueLive.Media.Tests.Files;
+using TrueLive.Server.Configuration;
+using TrueLive.Server.Streams;
+using TrueLive.Server.Streams.Hls;
 using TrueLive.Server.Tests.Http;
 
 namespace TrueLive.Server.Tests.Streams;
@@ -33,6 +37,32 @@ public sealed class StreamOutputTests(StreamServer server) : IClassFixture<Strea
         Assert.All(stream["outputs"]!.AsArray(), o => Assert.True((long)o!["frames"]! > 30 && (long)o["dropped"]! < (long)o["frames"]!,
             o.ToString()));
         await server.IsRecordedAsync(stream, "out.mp4");
+    }
+
+    [Fact]
+    public async Task What_goes_wrong_while_HLS_is_cut_ends_the_child_and_not_the_output()
+    {
+        var stream = await server.BeginAsync("file:scene.ts");
+        var (services, failures) = (server.Running.Services, 0);
+        var hosted = services.GetRequiredService<StreamRegistry>().Find(StreamServer.Id(stream))!.Hosted;
+        var options = services.GetRequiredService<ServerOptions>();
+        var events = new StreamEvents(TimeProvider.System)
+        {
+            Added = (_, state, _) =>
+            {
+                if (state == LegState.Live && Interlocked.Increment(ref failures) == 1)
+                    throw new InvalidOperationException("Nobody expects it.");
+            },
+        };
+        var output = new OutputRun(hosted, OutputSettings.Of("hls", null, 0.5, options, trusted: false),
+            services.GetRequiredService<StreamAccess>(), id => new HlsFolder(options, "cut", id), events, TimeProvider.System);
+        await NativeClient.UntilAsync(() =>
+            Task.FromResult(output.Hls!.Read(parts: false, "").Contains("#EXTINF", StringComparison.Ordinal)));
+        Assert.True(output.Status.Losses >= 1);
+        await output.DisposeAsync();
+        Assert.EndsWith("#EXT-X-ENDLIST\n", output.Hls!.Read(parts: false, ""), StringComparison.Ordinal);
+        output.Hls.Delete();
+        await server.EndAsync(stream);
     }
 
     [Fact]

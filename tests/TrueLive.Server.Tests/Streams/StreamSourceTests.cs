@@ -76,6 +76,15 @@ public sealed class StreamSourceTests(StreamServer server) : IClassFixture<Strea
     }
 
     [Fact]
+    [Trait("Run", "full")]
+    public async Task HLS_in_fragmented_MP4_that_another_stream_makes_is_fetched()
+    {
+        var stream = await server.BeginAsync("file:scene.ts", new { keyframe_s = 0.5 }, "hls");
+        await server.RecordsAsync(new Uri(server.Running.Address, (string)stream["outputs"]![0]!["playlist"]!).AbsoluteUri);
+        await server.EndAsync(stream);
+    }
+
+    [Fact]
     public async Task A_file_plays_in_real_time_and_begins_anew()
     {
         var stream = await server.BeginAsync("file:scene.ts");

@@ -81,7 +81,7 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
         {
             receiver.Since = _time.GetTimestamp();
             _receivers = [.. _receivers, receiver];
-            _repeats.Change(TimeSpan.Zero, Still);
+            _repeats.Change(TimeSpan.Zero, Timeout.InfiniteTimeSpan);
         }
     }
 
@@ -191,7 +191,9 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
     {
         try
         {
-            Repeat();
+            var next = Repeat();
+            if (_receivers.Length > 0)
+                _repeats.Change(next, Timeout.InfiniteTimeSpan);
         }
         catch (Exception)
         {
@@ -199,16 +201,21 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
         }
     }
 
-    // Later pictures refer to a repeated one, so it goes to all receivers.
-    private void Repeat()
+    // Later pictures refer to a repeated one, so it goes to all receivers. Returns when to look again: a timer of fixed steps that was late
+    // once would be early the next time, and leave out every other repeat.
+    private TimeSpan Repeat()
     {
         lock (_coding)
         {
-            if (_disposed || _last is not { } last || _time.GetElapsedTime(_lastAt) < Still)
-                return;
+            if (_disposed || _last is not { } last)
+                return Still;
+            // Timers count in milliseconds.
+            var due = Still - _time.GetElapsedTime(_lastAt);
+            if (due > TimeSpan.Zero)
+                return TimeSpan.FromMilliseconds(Math.Ceiling(due.TotalMilliseconds));
             var waits = _receivers.Any(Waits);
             if (!waits && !_receivers.Any(r => r.KeyInterval is not null))
-                return;
+                return Still;
             // The time that passed is added to the stamp and to the arrival alike: their distance is where receivers put the sound.
             var passed = _time.GetTimestamp() - _lastAt;
             _lastAt += passed;
@@ -216,6 +223,7 @@ internal sealed class VideoBroadcaster : IVideoSink, IDisposable
             if (_lastArrived != 0)
                 _lastArrived += passed;
             Send(AsRepeat(last), _lastStamp, _lastArrived, key: waits);
+            return Still;
         }
     }
 
