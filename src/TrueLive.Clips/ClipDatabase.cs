@@ -86,6 +86,27 @@ public sealed class ClipDatabase : IAsyncDisposable
             await Sql.ExecuteAsync(connection, transaction, "SELECT pg_advisory_xact_lock(7230158)", cancel).ConfigureAwait(false);
     }
 
+    /// <summary>
+    /// The id that the folder of the queue's files must have. The first caller decides it; the files of another queue are never taken for
+    /// this queue's.
+    /// </summary>
+    /// <param name="ifNew">The id if none has been decided; null then returns null.</param>
+    /// <param name="cancel">Ends the call.</param>
+    public async Task<string?> FilesIdAsync(string? ifNew, CancellationToken cancel)
+    {
+        await using var connection = await ConnectAsync(cancel).ConfigureAwait(false);
+        if (ifNew is not null)
+            await Sql.ExecuteAsync(connection, null, "INSERT INTO clip_files (one, id) VALUES (1, @id) ON CONFLICT DO NOTHING", cancel,
+                ("id", ifNew)).ConfigureAwait(false);
+        return (await Sql.QueryAsync(connection, null, "SELECT id FROM clip_files", r => r.GetString(0), cancel).ConfigureAwait(false))
+            .SingleOrDefault();
+    }
+
+    /// <summary>The server's clock in Unix milliseconds; null for SQLite, which has none of its own.</summary>
+    internal async Task<long?> ClockAsync(DbConnection connection, CancellationToken cancel) => _postgres is null ? null
+        : (await Sql.QueryAsync(connection, null, "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT", r => r.GetInt64(0),
+            cancel).ConfigureAwait(false))[0];
+
     private async Task MigrateAsync(CancellationToken cancel)
     {
         await using var connection = await ConnectAsync(cancel).ConfigureAwait(false);

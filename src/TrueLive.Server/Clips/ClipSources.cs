@@ -55,11 +55,14 @@ internal sealed class ClipSources(ClipFolders folders, ClipUploads uploads, Jour
     {
         if (Hosts.Refuse(url, out var uri) is { } refused)
             throw new MediaFileException(refused);
-        var folder = folders.FetchedOf(job.Id);
+        var folder = folders.FetchedOf(job);
         var path = Path.Combine(folder, ClipUploads.SafeName(Path.GetFileName(uri!.AbsolutePath)));
-        if (File.Exists(path))
-            return path;
         Directory.CreateDirectory(folder);
+        if (folders.FetchedBefore(job).Select(f => Path.Combine(f, Path.GetFileName(path))).FirstOrDefault(File.Exists) is { } fetched)
+        {
+            File.Move(fetched, path, overwrite: true);
+            return path;
+        }
         using var late = new CancellationTokenSource(FetchTime, time);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel, late.Token);
         var most = Math.Min((long)options.ClipUploadMb << 20, folders.LeftFor(job.Owner));
