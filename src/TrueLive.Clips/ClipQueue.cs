@@ -96,8 +96,8 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
         if (next.Count == 1)
         {
             job = (await Sql.QueryAsync(connection, transaction,
-                "UPDATE clip_jobs SET state = 1, lease = @lease, lease_until = @until, started = @now, attempts = attempts + 1 WHERE id " +
-                    $"= @id RETURNING {Columns}",
+                "UPDATE clip_jobs SET state = 1, leases = leases + 1, lease = (leases + 1) || '-' || @lease, lease_until = @until, " +
+                    $"started = @now, attempts = attempts + 1 WHERE id = @id RETURNING {Columns}",
                 Row, cancel, ("lease", NewId()), ("until", now + (long)options.Lease.TotalMilliseconds), ("now", now), ("id", next[0]))
                     .ConfigureAwait(false))[0];
             await Sql.ExecuteAsync(connection, transaction,

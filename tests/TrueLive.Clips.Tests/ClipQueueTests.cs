@@ -71,10 +71,10 @@ public sealed class ClipQueueTests(PostgresServer postgres) : IClassFixture<Post
     [Fact]
     public async Task Servers_whose_clocks_differ_do_not_take_each_others_jobs()
     {
-        var options = new ClipQueueOptions { DatabaseClock = true };
+        var options = new ClipQueueOptions { DatabaseClock = true, Lease = TimeSpan.FromHours(1) };
         var (database, behind) = await OpenAsync("postgres", options);
         await using var _ = database;
-        var ahead = new ClipQueue(database, options, new FakeTimeProvider(_time.GetUtcNow() + TimeSpan.FromHours(1)));
+        var ahead = new ClipQueue(database, options, new FakeTimeProvider(_time.GetUtcNow() + TimeSpan.FromDays(1)));
         await behind.EnqueueAsync("anna", Request(), Cancel);
         var job = (await behind.ClaimAsync(Cancel))!;
         Assert.Null(await ahead.ClaimAsync(Cancel));
@@ -103,10 +103,35 @@ public sealed class ClipQueueTests(PostgresServer postgres) : IClassFixture<Post
     {
         var (database, _) = await OpenAsync(kind);
         await using var __ = database;
-        Assert.Null(await database.FilesIdAsync(null, Cancel));
-        Assert.Equal("one", await database.FilesIdAsync("one", Cancel));
-        Assert.Equal("one", await database.FilesIdAsync("other", Cancel));
-        Assert.Equal("one", await database.FilesIdAsync(null, Cancel));
+        Assert.Null(await database.FilesIdAsync(() => null, Cancel));
+        Assert.Equal("one", await database.FilesIdAsync(() => "one", Cancel));
+        Assert.Equal("one", await database.FilesIdAsync(() => throw new InvalidOperationException("It has one."), Cancel));
+    }
+
+    [Fact]
+    public async Task Of_servers_that_start_together_one_names_the_folder()
+    {
+        var (database, _) = await OpenAsync("postgres");
+        await using var __ = database;
+        var asked = 0;
+        var ids = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => database.FilesIdAsync(
+            () => $"folder {Interlocked.Increment(ref asked)}", Cancel))));
+        Assert.All(ids, id => Assert.Equal("folder 1", id));
+        Assert.Equal(1, asked);
+    }
+
+    [Theory, InlineData("sqlite"), InlineData("postgres")]
+    public async Task Each_lease_of_a_job_has_a_higher_number_also_when_its_attempt_did_not_count(string kind)
+    {
+        var (database, queue) = await OpenAsync(kind);
+        await using var _ = database;
+        await queue.EnqueueAsync("anna", Request(), Cancel);
+        for (var number = 1; number <= 11; number++)
+        {
+            var job = (await queue.ClaimAsync(Cancel))!;
+            Assert.StartsWith($"{number}-", job.Lease, StringComparison.Ordinal);
+            Assert.True(await queue.ReleaseAsync(job, counts: false, Cancel));
+        }
     }
 
     [Theory, InlineData("sqlite"), InlineData("postgres")]

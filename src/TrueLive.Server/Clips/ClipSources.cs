@@ -58,10 +58,17 @@ internal sealed class ClipSources(ClipFolders folders, ClipUploads uploads, Jour
         var folder = folders.FetchedOf(job);
         var path = Path.Combine(folder, ClipUploads.SafeName(Path.GetFileName(uri!.AbsolutePath)));
         Directory.CreateDirectory(folder);
-        if (folders.FetchedBefore(job).Select(f => Path.Combine(f, Path.GetFileName(path))).FirstOrDefault(File.Exists) is { } fetched)
+        foreach (var fetched in folders.FetchedBefore(job))
         {
-            File.Move(fetched, path, overwrite: true);
-            return path;
+            try
+            {
+                File.Move(Path.Combine(fetched, Path.GetFileName(path)), path, overwrite: true);
+                return path;
+            }
+            catch (Exception none) when (none is FileNotFoundException or DirectoryNotFoundException)
+            {
+                // It was not fetched to the end there.
+            }
         }
         using var late = new CancellationTokenSource(FetchTime, time);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel, late.Token);

@@ -47,6 +47,25 @@ internal sealed partial class ClipWorker(
         return true;
     }
 
+    /// <summary>
+    /// Opens a shared queue before the server takes requests: until it knows that the folder is the queue's, it takes no files.
+    /// </summary>
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        if (options.ClipStore.Length > 0)
+        {
+            try
+            {
+                await queueHost.QueueAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception error) when (error is not OperationCanceledException)
+            {
+                LogQueue(error.Message);
+            }
+        }
+        await base.StartAsync(cancellationToken).ConfigureAwait(false);
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         if (!options.Clips)
@@ -110,8 +129,8 @@ internal sealed partial class ClipWorker(
             {
                 usage.Add(job.Owner, ring.NameOf(job.Owner), UsageKind.Clip, job.Request.Model, 1,
                     result.Length.TotalSeconds, result.Frames, result.Bytes);
-                folders.KeepResult(job.Id, job.Lease);
                 LogDone(job.Id, result.Frames, result.Resumed, result.Elapsed.TotalSeconds);
+                Tidy(() => folders.KeepResult(job.Id, job.Lease));
             }
             else
             {
@@ -132,7 +151,7 @@ internal sealed partial class ClipWorker(
         {
             // The queue is on the disk that this job may have filled, so its files must go before the job can be released.
             if (_unreachable is { LacksDisk: true } lost && lost.Job == job)
-                folders.RemoveAttempt(job);
+                Tidy(() => folders.RemoveAttempt(job));
             else
                 await RemoveLostAsync(queue, job).ConfigureAwait(false);
         }
@@ -141,17 +160,24 @@ internal sealed partial class ClipWorker(
         {
             LogWaits(job.Id, lacking.Words);
             if (lacking.Resource == Resource.Disk)
-                folders.RemoveAttempt(job);
+                Tidy(() => folders.RemoveAttempt(job));
             await queue.ReleaseAsync(job, counts: true, CancellationToken.None, "Waits: " + lacking.Words,
                 ShortagePause * (1 << (job.Attempts - 1))).ConfigureAwait(false);
         }
         // A failure costs this job only: an exception that left here would end the server.
         catch (Exception error) when (error is not System.Data.Common.DbException)
         {
-            var why = (folders.Misplaced ?? Shortage.Of(error)) is { } lacking ? $"{lacking.Words} It was tried {job.Attempts} times." : error.Message;
-            LogFailed(job.Id, why);
+            var why = (folders.Misplaced ?? Shortage.Of(error)) is { } lacking
+                ? $"{lacking.Words} It was tried {job.Attempts} times." : error.Message;
             if (await queue.FailAsync(job, why, CancellationToken.None).ConfigureAwait(false))
-                folders.RemoveJob(job.Id);
+            {
+                LogFailed(job.Id, why);
+                Tidy(() => folders.RemoveJob(job.Id));
+            }
+            else
+            {
+                await RemoveLostAsync(queue, job).ConfigureAwait(false);
+            }
         }
         finally
         {
@@ -164,15 +190,31 @@ internal sealed partial class ClipWorker(
     // The files of a cancelled job are removed. Parts of a job that another worker has claimed stay, since that worker continues from them.
     private async Task RemoveLostAsync(ClipQueue queue, ClipJob job)
     {
-        folders.RemoveResult(job);
+        Tidy(() => folders.RemoveResult(job));
         if (await queue.FindAsync(job.Id, CancellationToken.None)
             .ConfigureAwait(false) is null or { State: ClipJobState.Cancelled or ClipJobState.Failed })
-            folders.RemoveJob(job.Id);
+            Tidy(() => folders.RemoveJob(job.Id));
+    }
+
+    // The end of a job is in its row by now, whatever becomes of its files: the next cleaning finds what is left. A folder that is not the
+    // queue's holds nothing of it.
+    private void Tidy(Action remove)
+    {
+        try
+        {
+            if (folders.Misplaced is null)
+                remove();
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            LogUncleaned(error.Message);
+        }
     }
 
     private async Task<ClipFileResult> RenderAsync(ClipJob job, CancellationTokenSource cancel)
     {
         var r = job.Request;
+        folders.RefuseMisplaced();
         folders.Begin(job);
         var source = await sources.OpenAsync(job, cancel.Token).ConfigureAwait(false);
         if (!PromptSchedule.TryParse(r.Prompts, out var schedule, out var wrong))
@@ -183,7 +225,6 @@ internal sealed partial class ClipWorker(
             throw new ArgumentException(wrong);
         var format = ClipFormats.Named(r.Format) ?? ClipFormat.Mp4;
         var output = folders.ResultOf(job.Id, job.Lease, format == ClipFormat.Png ? "" : ClipFormats.Of(format).Ending);
-        var parts = folders.PartsOf(job);
         var render = new ClipFileRender(
             new ClipFileSettings
             {
@@ -201,13 +242,12 @@ internal sealed partial class ClipWorker(
                 Recorded = source.Recorded,
                 Resets = source.Resets,
                 Trim = (TimeSpan.FromSeconds(r.TrimStart), r.TrimEnd > 0 ? TimeSpan.FromSeconds(r.TrimEnd) : TimeSpan.MaxValue),
-                WorkFolder = parts,
+                WorkFolder = folders.PartsOf(job),
                 EarlierWork = folders.PartsBefore(job),
                 Resume = true,
                 KeepWork = true,
                 MaxLength = TimeSpan.FromSeconds(options.ClipSeconds),
-                // The parts stay beside the result until it is complete.
-                MaxBytes = Math.Max(1 << 20, (folders.LeftFor(job.Owner) + ClipFolders.BytesIn(parts)) / 2),
+                MaxBytes = folders.MostPartsOf(job),
                 AiMark = options.AiMark,
                 BeforeStep = live.Wait,
             }, time);
@@ -222,6 +262,8 @@ internal sealed partial class ClipWorker(
         if (folders.LeftFor(job.Owner) + ClipFolders.BytesIn(folders.WorkOf(job.Id)) < 0)
             throw new MediaFileException($"The clip is larger ({result.Bytes >> 20} MB) than what is left of the {options.ClipDiskMb} MB " +
                 "that you have. Choose a smaller size or a shorter part.");
+        // A result that lies under a mount point is gone once that is mounted again.
+        folders.RefuseMisplaced();
         return source.Note is { } note ? result with { Notes = [note, .. result.Notes] } : result;
     }
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Text;
 using TrueLive.Clips;
 using TrueLive.Server.Configuration;
@@ -26,7 +27,10 @@ internal sealed class ClipFolders(ServerOptions options)
 
     public string Database => Path.Combine(Root, "queue.sqlite");
 
-    /// <summary>The id that <see cref="FilesId"/> must hold; null while that is not known, or where the folder is not shared.</summary>
+    /// <summary>
+    /// The id that <see cref="FilesId"/> must hold; null while the database has not told it, empty where it has none and the folder is
+    /// another queue's. Only a shared folder needs one.
+    /// </summary>
     public string? ExpectedId { get; set; }
 
     /// <summary>The id of the folder itself, which an empty mount point or the folder of another queue does not have.</summary>
@@ -45,8 +49,13 @@ internal sealed class ClipFolders(ServerOptions options)
         }
     }
 
-    /// <summary>Gives the folder an id if it has none.</summary>
-    public void Name() => PrivateFiles.Make(IdPath, Encoding.ASCII.GetBytes(ClipQueue.NewId()));
+    /// <summary>Gives the folder an id; null where it has one already.</summary>
+    public string? Name()
+    {
+        var id = ClipQueue.NewId();
+        PrivateFiles.Make(IdPath, Encoding.ASCII.GetBytes(id));
+        return FilesId == id ? id : null;
+    }
 
     /// <summary>The shortage; null when the folders can be written to and are those of this queue.</summary>
     public Shortage? Look() => Misplaced ?? _disk.Look();
@@ -55,7 +64,16 @@ internal sealed class ClipFolders(ServerOptions options)
     public Shortage? Refuse(long bytes) => Misplaced ?? _disk.Refuse(bytes);
 
     /// <summary>The shortage when the folders are not those of this queue; null when they are.</summary>
-    public Shortage? Misplaced => ExpectedId is { } id && FilesId != id ? Shortage.OtherFiles : null;
+    public Shortage? Misplaced => options.ClipStore.Length == 0 ? null
+        : ExpectedId is null ? Shortage.DatabaseGone
+        : ExpectedId.Length == 0 || FilesId != ExpectedId ? Shortage.OtherFiles : null;
+
+    /// <summary>Throws the shortage when the folders are not those of this queue.</summary>
+    public void RefuseMisplaced()
+    {
+        if (Misplaced is { } lacking)
+            throw new ShortageException(lacking);
+    }
 
     private string IdPath => Path.Combine(Root, "queue-id");
 
@@ -76,7 +94,7 @@ internal sealed class ClipFolders(ServerOptions options)
     /// <summary>Where a job's source is fetched to, under the name that its address gives it.</summary>
     public string FetchedOf(ClipJob claimed) => Path.Combine(AttemptOf(claimed), Source);
 
-    /// <summary>Sources of a job that other servers, or this one under an earlier lease, have fetched.</summary>
+    /// <summary>Folders of a job's sources that were fetched under earlier leases.</summary>
     public IReadOnlyList<string> FetchedBefore(ClipJob claimed) => Earlier(claimed, Source);
 
     /// <summary>Folder of a job's finished parts.</summary>
@@ -106,7 +124,7 @@ internal sealed class ClipFolders(ServerOptions options)
         RemoveResult(claimed);
         Remove(AttemptOf(claimed));
         foreach (var job in new[] { Path.Combine(Results, claimed.Id), WorkOf(claimed.Id) })
-            RemoveEmpty(new DirectoryInfo(job));
+            RemoveEmpty(new DirectoryInfo(job), claimed.Owner);
     }
 
     /// <summary>Removes the result of a lease that was lost; the next server may still need the parts.</summary>
@@ -123,7 +141,7 @@ internal sealed class ClipFolders(ServerOptions options)
             Remove(other.FullName);
     }
 
-    private static void RemoveEmpty(DirectoryInfo job)
+    private static void RemoveEmpty(DirectoryInfo job, string known)
     {
         if (!job.Exists || job.GetFileSystemInfos() is not [{ Name: OwnerFile } owner])
             return;
@@ -134,16 +152,22 @@ internal sealed class ClipFolders(ServerOptions options)
         }
         catch (IOException)
         {
-            // Another server has just begun to work in it.
+            // Another server has just begun to work in it, and its files need an owner.
+            Own(job.FullName, known);
         }
     }
 
     private string AttemptOf(ClipJob claimed) => Path.Combine(WorkOf(claimed.Id), claimed.Lease!);
 
-    // A release that had one work folder a job left its files directly in it.
+    // A server that was stopped for long may look for them when its own lease is an earlier one: then later ones are its successors'. A
+    // release that had one work folder a job left its files directly in it.
     private IReadOnlyList<string> Earlier(ClipJob claimed, string name) => !Directory.Exists(WorkOf(claimed.Id)) ? []
-        : [.. Directory.EnumerateDirectories(WorkOf(claimed.Id)).Where(d => d != AttemptOf(claimed)).Append(WorkOf(claimed.Id))
+        : [.. Directory.EnumerateDirectories(WorkOf(claimed.Id))
+            .Where(d => NumberOf(Path.GetFileName(d)) is { } number && number < NumberOf(claimed.Lease!)).Append(WorkOf(claimed.Id))
             .Select(d => Path.Combine(d, name)).Where(Directory.Exists)];
+
+    private static long? NumberOf(string lease) =>
+        lease.Split('-') is [var number, _] && long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n : null;
 
     /// <summary>Ids come from clients: only what <see cref="ClipQueue.NewId"/> makes is ever used in a path.</summary>
     public static bool IsId(string? id) => id is { Length: 32 } && id.All(char.IsAsciiHexDigitLower);
@@ -235,6 +259,13 @@ internal sealed class ClipFolders(ServerOptions options)
             _owners.Clear();
         return OwnerOf(folder) is { Length: > 0 } owner ? _owners.GetOrAdd(folder, owner) : null;
     }
+
+    /// <summary>
+    /// Bytes that all parts of a job may take, those of earlier leases included: half of what its owner has, because the parts stay beside
+    /// the result until that is complete.
+    /// </summary>
+    public long MostPartsOf(ClipJob claimed) =>
+        Math.Max(1 << 20, (LeftFor(claimed.Owner) + PartsBefore(claimed).Append(PartsOf(claimed)).Sum(BytesIn)) / 2);
 
     /// <summary>Bytes that a key may still fill.</summary>
     public long LeftFor(string owner) => ((long)options.ClipDiskMb << 20) - UsedBy(owner);

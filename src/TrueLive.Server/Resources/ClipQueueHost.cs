@@ -37,8 +37,6 @@ internal sealed partial class ClipQueueHost(ServerOptions options, ClipFolders f
                 var database = _database ??= options.ClipDatabase.Length > 0
                     ? await ClipDatabase.OpenPostgresAsync(options.ClipDatabase, cancel).ConfigureAwait(false)
                     : await ClipDatabase.OpenSqliteAsync(folders.Database, cancel).ConfigureAwait(false);
-                if (options.ClipStore.Length > 0)
-                    await MatchFilesAsync(database, cancel).ConfigureAwait(false);
                 var queue = new ClipQueue(database, new ClipQueueOptions
                 {
                     Lease = TimeSpan.FromSeconds(10),
@@ -47,6 +45,8 @@ internal sealed partial class ClipQueueHost(ServerOptions options, ClipFolders f
                     DatabaseClock = options.ClipStore.Length > 0,
                 }, time);
                 await queue.PingAsync(cancel).ConfigureAwait(false);
+                if (options.ClipStore.Length > 0)
+                    await MatchFilesAsync(database, queue, cancel).ConfigureAwait(false);
                 _queue = queue;
             }
             return _queue;
@@ -67,14 +67,17 @@ internal sealed partial class ClipQueueHost(ServerOptions options, ClipFolders f
         }
     }
 
-    // A queue and its files belong together: with the files of another queue, or none, everything would seem left over or lost.
-    private async Task MatchFilesAsync(ClipDatabase database, CancellationToken cancel)
+    // A queue and its files belong together: with the files of another queue, or none, everything would seem left over or lost. So a new
+    // database, or one that was named by mistake, gets only a folder that no other has.
+    private async Task MatchFilesAsync(ClipDatabase database, ClipQueue queue, CancellationToken cancel)
     {
-        folders.ExpectedId = await database.FilesIdAsync(null, cancel).ConfigureAwait(false);
-        if (folders.ExpectedId is not null)
-            return;
-        folders.Name();
-        folders.ExpectedId = await database.FilesIdAsync(folders.FilesId, cancel).ConfigureAwait(false);
+        var jobs = folders.JobsOnDisk();
+        var ours = jobs.Count == 0;
+        foreach (var job in jobs)
+            ours = ours || await queue.FindAsync(job, cancel).ConfigureAwait(false) is not null;
+        folders.ExpectedId = await database.FilesIdAsync(() => ours ? folders.Name() : null, cancel).ConfigureAwait(false) ?? "";
+        if (folders.ExpectedId.Length == 0)
+            throw new ShortageException(Shortage.OtherFiles);
     }
 
     /// <summary>A job's row as it was at most a fifth of a second ago: all followers share one query.</summary>

@@ -34,13 +34,13 @@ internal sealed partial class ServerHealth(
             if (_looked is { } looked && time.GetElapsedTime(looked) < (idle && _last.Count == 0 ? IdleFreshness : Freshness))
                 return _last;
             var found = new List<Shortage>();
-            if (options.Clips)
+            if (options.Clips || options.ClipStore.Length > 0)
             {
                 if (await DiskAsync(cancel).ConfigureAwait(false) is { } disk)
                     found.Add(disk);
                 if (await DatabaseAsync(cancel).ConfigureAwait(false) is { } database && !found.Contains(database))
                     found.Add(database);
-                if (!Tools.All(IsInstalled))
+                if (options.Clips && !Tools.All(IsInstalled))
                     found.Add(Shortage.NoFfmpeg);
             }
             if (OpenFiles.Share > OpenFiles.High)
@@ -93,7 +93,7 @@ internal sealed partial class ServerHealth(
         }
         catch (Exception error) when (error is System.Data.Common.DbException or RequestRefusedException)
         {
-            return Shortage.Of(error) ?? Shortage.DatabaseGone;
+            return folders.Misplaced ?? Shortage.Of(error) ?? Shortage.DatabaseGone;
         }
     }
 

@@ -35,7 +35,7 @@ internal sealed record Shortage(Resource Resource, string Words)
         "on by itself.");
     public static readonly Shortage OtherFiles = new(Resource.Files,
         "The folder clip_store is not the one that belongs to the queue in clip_database: its file queue-id is missing or another. Is it " +
-        "mounted? It goes on by itself once it is.");
+        "mounted, and is clip_database the right one? It goes on by itself once they are.");
     public static readonly Shortage DatabaseGone = new(
         Resource.Database, "The database of the clip queue does not answer. It goes on by itself once it does.");
     public static readonly Shortage OutOfHandles = new(Resource.Handles,
@@ -58,6 +58,7 @@ internal sealed record Shortage(Resource Resource, string Words)
         {
             var found = at switch
             {
+                ShortageException lacking => lacking.Lacking,
                 DbException database => ClipDatabase.LacksDisk(database) ? DiskFull : DatabaseGone,
                 MediaInterruptedException => FfmpegEnded,
                 MediaMachineException { Errno: 0 } => NoFfmpeg,
@@ -84,4 +85,10 @@ internal sealed record Shortage(Resource Resource, string Words)
         FailedIo or NotConnected or TimedOut or HostDown or StaleHandle => FilesSilent,
         _ => null,
     };
+}
+
+/// <summary>A <see cref="Shortage"/> that was found before anything failed for it.</summary>
+internal sealed class ShortageException(Shortage lacking) : IOException(lacking.Words)
+{
+    public Shortage Lacking => lacking;
 }

@@ -95,13 +95,13 @@ public sealed class SharedClipsTests(MadeFiles files, PostgresServer postgres)
         var thief = new ClipQueue(database, new ClipQueueOptions(), ahead);
         ClipJob? claimed = null;
         await UntilAsync(async () => (claimed = await thief.ClaimAsync(Cancel)) is not null);
-        await UntilAsync(() => Task.FromResult(
-            Directory.EnumerateDirectories(Path.Combine(_store, "results", claimed!.Id)).ToArray() is []));
+        var results = Path.Combine(_store, "results", claimed!.Id);
+        await UntilAsync(() => Task.FromResult(Directory.Exists(results) && Directory.GetDirectories(results) is []));
         client.Vanish();
         Assert.True(await thief.ReleaseAsync(claimed!, counts: false, Cancel));
         var done = (await server.FollowAsync(job))[^1].Job;
         Assert.Equal(("done", 6L), ((string)done["state"]!, (long)done["frames_done"]!));
-        var kept = Assert.Single(Directory.EnumerateDirectories(Path.Combine(_store, "results", claimed!.Id)));
+        var kept = Assert.Single(Directory.EnumerateDirectories(results));
         Assert.Equal((await thief.FindAsync(claimed.Id, Cancel))!.Result, Path.GetFileName(kept));
     }
 
@@ -109,21 +109,78 @@ public sealed class SharedClipsTests(MadeFiles files, PostgresServer postgres)
     [Trait("Run", "long")]
     public async Task With_a_folder_that_is_not_mounted_jobs_wait_and_nothing_is_taken_until_it_is_back()
     {
-        await using var server = await StartAsync();
+        await using var server = await StartAsync(o =>
+            (o.ClipUrlHosts, o.WebhookHosts, o.WebhookSecret) = (["films.example"], ["hooks.example"], "a secret of this test"));
         var film = await server.FilmAsync("mount.mp4", 0.4);
         var upload = await server.UploadAsync(film);
         var client = await ClipApiTests.GoLiveAsync(server);
         var job = await server.ClipAsync(new { upload });
+        // From here on it writes nothing before its next step, which waits for the end of the live session.
+        await UntilAsync(() => Task.FromResult(Directory.Exists(Path.Combine(_store, "work"))
+            && Directory.EnumerateFiles(Path.Combine(_store, "work"), "progress.json", SearchOption.AllDirectories).Any()));
         Directory.Move(_store, _store + "-away");
         Directory.CreateDirectory(_store);
         var refused = await server.SendFileAsync(film);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
-        Assert.Contains("Is it mounted?", (string)(await ClipServer.JsonAsync(refused))["detail"]!, StringComparison.Ordinal);
+        Assert.Contains("Is it mounted", (string)(await ClipServer.JsonAsync(refused))["detail"]!, StringComparison.Ordinal);
         await UntilAsync(async () => (await server.Http.GetAsync("/readyz", Cancel)).StatusCode == HttpStatusCode.ServiceUnavailable);
-        Directory.Delete(_store, true);
+        using (var ordered = await server.Http.PostAsJsonAsync("/v1/clips",
+            new { url = "https://films.example/film.mp4", webhook = "https://hooks.example/" }, Cancel))
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, ordered.StatusCode);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_store));
+        Directory.Move(_store, _store + "-below");
         Directory.Move(_store + "-away", _store);
+        Directory.Delete(_store + "-below", true);
         client.Vanish();
         Assert.Equal("done", (string)(await server.FollowAsync(job))[^1].Job["state"]!);
+    }
+
+    [Fact]
+    public async Task A_database_that_was_named_by_mistake_takes_and_deletes_nothing_of_another_queues_folder()
+    {
+        var film = "";
+        string result;
+        await using (var right = await StartAsync())
+        {
+            film = await right.FilmAsync("mistake.mp4", 0.4);
+            var job = await right.ClipAsync(new { upload = await right.UploadAsync(film) });
+            Assert.Equal("done", (string)(await right.FollowAsync(job))[^1].Job["state"]!);
+            result = Directory.EnumerateDirectories(Path.Combine(_store, "results", (string)job["id"]!)).Single();
+        }
+        var before = Everything();
+        var mistaken = await postgres.NewDatabaseAsync();
+        await using var server = await StartAsync(o => o.ClipDatabase = mistaken);
+        async Task RefusedAsync()
+        {
+            foreach (var refused in new[] { await server.SendFileAsync(film), await server.Http.GetAsync("/v1/clips", Cancel) })
+            {
+                Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
+                Assert.Contains("is clip_database the right one?", await refused.Content.ReadAsStringAsync(Cancel),
+                    StringComparison.Ordinal);
+            }
+            Assert.Equal(HttpStatusCode.ServiceUnavailable, (await server.Http.GetAsync("/readyz", Cancel)).StatusCode);
+            Assert.True(Directory.Exists(result));
+        }
+        await RefusedAsync();
+        Assert.Equal(before, Everything());
+        // Nor does it take one without an id that holds jobs which it does not know.
+        File.Delete(Path.Combine(_store, "queue-id"));
+        await RefusedAsync();
+        Directory.Delete(Path.Combine(_store, "work"), true);
+        Directory.Delete(Path.Combine(_store, "results"), true);
+        Assert.Equal(HttpStatusCode.OK, (await server.Http.GetAsync("/v1/clips", Cancel)).StatusCode);
+        Assert.Equal(HttpStatusCode.Created, (await server.SendFileAsync(film)).StatusCode);
+
+        string[] Everything() => [.. Directory.EnumerateFileSystemEntries(_store, "*", SearchOption.AllDirectories).Order()];
+    }
+
+    [Fact]
+    public async Task Until_the_database_has_answered_nothing_is_taken_into_the_folder()
+    {
+        await using var server = await StartAsync(o => o.ClipDatabase = "Host=127.0.0.1;Port=1;Database=none");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable,
+            (await server.SendFileAsync(await server.FilmAsync("early.mp4", 0.4))).StatusCode);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(_store));
     }
 
     private static async Task<JsonNode> JobAsync(ClipServer server, JsonNode job) =>
