@@ -111,8 +111,8 @@ public sealed record ClipJob
     public string? Result { get; init; }
 
     /// <summary>
-    /// The lease token; null unless this process claimed the job. It begins with the lease's number and a hyphen: later leases of a job have
-    /// higher numbers, and no two the same.
+    /// The lease token; null unless this process claimed the job. It begins with the lease's number and a hyphen: later leases of a job
+    /// have higher numbers, and no two the same.
     /// </summary>
     [JsonIgnore]
     public string? Lease { get; init; }
