@@ -62,7 +62,7 @@ public sealed class ClipLeaseTests(MadeFiles files) : IClassFixture<MadeFiles>, 
     }
 
     [Fact]
-    [Trait("Run", "long")]
+    [Trait("Run", "full")]
     public async Task A_clip_is_done_though_its_work_folder_cannot_be_removed()
     {
         using var log = new EventNames();
