@@ -86,6 +86,35 @@ public sealed class ClipDatabase : IAsyncDisposable
             await Sql.ExecuteAsync(connection, transaction, "SELECT pg_advisory_xact_lock(7230158)", cancel).ConfigureAwait(false);
     }
 
+    /// <summary>
+    /// The id that the folder of the queue's files must have. The first caller decides it; the files of another queue are never taken for
+    /// this queue's.
+    /// </summary>
+    /// <param name="first">
+    /// Gives the folder an id and returns it, or null where it must not have one of this queue. Called only while none has been decided,
+    /// and by one server at a time.
+    /// </param>
+    /// <param name="cancel">Ends the call.</param>
+    /// <returns>The id; null when there is none yet.</returns>
+    public async Task<string?> FilesIdAsync(Func<string?> first, CancellationToken cancel)
+    {
+        await using var connection = await ConnectAsync(cancel).ConfigureAwait(false);
+        await using var transaction = await BeginWriteAsync(connection, cancel).ConfigureAwait(false);
+        await CountAloneAsync(connection, transaction, cancel).ConfigureAwait(false);
+        var id = (await Sql.QueryAsync(connection, transaction, "SELECT id FROM clip_files", r => r.GetString(0), cancel)
+            .ConfigureAwait(false)).SingleOrDefault();
+        if (id is null && (id = first()) is not null)
+            await Sql.ExecuteAsync(connection, transaction, "INSERT INTO clip_files (one, id) VALUES (1, @id)", cancel, ("id", id))
+                .ConfigureAwait(false);
+        await transaction.CommitAsync(cancel).ConfigureAwait(false);
+        return id;
+    }
+
+    /// <summary>The server's clock in Unix milliseconds; null for SQLite, which has none of its own.</summary>
+    internal async Task<long?> ClockAsync(DbConnection connection, CancellationToken cancel) => _postgres is null ? null
+        : (await Sql.QueryAsync(connection, null, "SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT", r => r.GetInt64(0),
+            cancel).ConfigureAwait(false))[0];
+
     private async Task MigrateAsync(CancellationToken cancel)
     {
         await using var connection = await ConnectAsync(cancel).ConfigureAwait(false);

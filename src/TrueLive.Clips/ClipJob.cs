@@ -104,7 +104,16 @@ public sealed record ClipJob
     /// <summary>Size of the result in bytes.</summary>
     public long ResultBytes { get; init; }
 
-    /// <summary>The lease token; null unless this process claimed the job.</summary>
+    /// <summary>
+    /// The lease under which the result was made: a worker that lost its lease may have left files of its own. Null without a result, and
+    /// for jobs of releases that kept one set of files for each job.
+    /// </summary>
+    public string? Result { get; init; }
+
+    /// <summary>
+    /// The lease token; null unless this process claimed the job. It begins with the lease's number and a hyphen: later leases of a job
+    /// have higher numbers, and no two the same.
+    /// </summary>
     [JsonIgnore]
     public string? Lease { get; init; }
 }

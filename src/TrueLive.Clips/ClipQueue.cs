@@ -13,6 +13,12 @@ public sealed record ClipQueueOptions
     /// <summary>A worker that has not renewed its lease for this long loses its job.</summary>
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(15);
 
+    /// <summary>
+    /// Whether times come from the database, where it is PostgreSQL: with clocks that differ, each of two machines would take the other's
+    /// leases for expired.
+    /// </summary>
+    public bool DatabaseClock { get; init; }
+
     /// <summary>Attempts at a job before it fails, so that a job that kills its worker does not do so for ever.</summary>
     public int MaxAttempts { get; init; } = 5;
 
@@ -38,7 +44,9 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
     public int MaxAttempts => options.MaxAttempts;
 
     private const string Columns = "id, owner, request, state, created, ended, expires, attempts, frames_done, frames_total, " +
-        "result_bytes, note, error, lease, notes";
+        "result_bytes, note, error, lease, notes, result";
+
+    private volatile Reading? _read;
 
     /// <summary>Adds a job.</summary>
     /// <exception cref="ClipRefusedException">The owner or the queue is at its limit.</exception>
@@ -49,7 +57,7 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
     /// <exception cref="ClipRefusedException">The owner or the queue is at its limit.</exception>
     public async Task<ClipJob> EnqueueAsync(string id, string owner, ClipRequest request, CancellationToken cancel)
     {
-        await using var connection = await database.ConnectAsync(cancel).ConfigureAwait(false);
+        await using var connection = await ConnectAsync(cancel).ConfigureAwait(false);
         await using var transaction = await ClipDatabase.BeginWriteAsync(connection, cancel).ConfigureAwait(false);
         await database.CountAloneAsync(connection, transaction, cancel).ConfigureAwait(false);
         var open = await Sql.QueryAsync(connection, transaction, "SELECT owner FROM clip_jobs WHERE state <= 1", r => r.GetString(0),
@@ -60,7 +68,7 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
         if (open.Count(o => o == owner) is var own && own >= options.MaxOpenPerOwner)
             throw new ClipRefusedException($"You have {own} clips waiting or running; {options.MaxOpenPerOwner} are allowed. Wait for " +
                 "one to end or cancel one.");
-        var job = new ClipJob { Id = id, Owner = owner, Request = request, State = ClipJobState.Queued, Created = time.GetUtcNow() };
+        var job = new ClipJob { Id = id, Owner = owner, Request = request, State = ClipJobState.Queued, Created = Utc(Now()) };
         await Sql.ExecuteAsync(connection, transaction,
             "INSERT INTO clip_jobs (id, owner, request, state, created) VALUES (@id, @owner, @request, 0, @created)", cancel,
             ("id", job.Id), ("owner", owner), ("request", JsonSerializer.Serialize(request, ClipJson.Default.ClipRequest)),
@@ -72,7 +80,7 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
     /// <summary>Claims the next job that waits or that lost its worker; null when there is none. The caller must renew the lease.</summary>
     public async Task<ClipJob?> ClaimAsync(CancellationToken cancel)
     {
-        await using var connection = await database.ConnectAsync(cancel).ConfigureAwait(false);
+        await using var connection = await ConnectAsync(cancel).ConfigureAwait(false);
         await using var transaction = await ClipDatabase.BeginWriteAsync(connection, cancel).ConfigureAwait(false);
         var now = Now();
         await Sql.ExecuteAsync(connection, transaction,
@@ -88,8 +96,8 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
         if (next.Count == 1)
         {
             job = (await Sql.QueryAsync(connection, transaction,
-                "UPDATE clip_jobs SET state = 1, lease = @lease, lease_until = @until, started = @now, attempts = attempts + 1 WHERE id " +
-                    $"= @id RETURNING {Columns}",
+                "UPDATE clip_jobs SET state = 1, leases = leases + 1, lease = (leases + 1) || '-' || @lease, lease_until = @until, " +
+                    $"started = @now, attempts = attempts + 1 WHERE id = @id RETURNING {Columns}",
                 Row, cancel, ("lease", NewId()), ("until", now + (long)options.Lease.TotalMilliseconds), ("now", now), ("id", next[0]))
                     .ConfigureAwait(false))[0];
             await Sql.ExecuteAsync(connection, transaction,
@@ -111,7 +119,7 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
     /// <summary>Ends a job with its result. False when the lease was lost: another worker has the job, so discard the result.</summary>
     public async Task<bool> CompleteAsync(
         ClipJob claimed, long framesDone, long resultBytes, IReadOnlyList<string> notes, CancellationToken cancel) =>
-        await UpdateAsync("state = 2, lease = NULL, ended = @now, expires = @expires, frames_done = @done, frames_total = @done, " +
+        await UpdateAsync("state = 2, result = lease, lease = NULL, ended = @now, expires = @expires, frames_done = @done, frames_total = @done, " +
             "result_bytes = @bytes, note = NULL, notes = @notes WHERE id = @id AND state = 1 AND lease = @lease", cancel,
             ("now", Now()), ("expires", Expiry(Now())), ("done", framesDone), ("bytes", resultBytes),
             ("notes", notes.Count == 0 ? null : JsonSerializer.Serialize(notes, ClipJson.Default.IReadOnlyListString)), ("id", claimed.Id),
@@ -137,10 +145,22 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
             ("until", pause > TimeSpan.Zero ? Now() + (long)pause.TotalMilliseconds : null), ("back", counts ? 0 : 1), ("note", note),
             ("id", claimed.Id), ("lease", claimed.Lease)).ConfigureAwait(false);
 
-    /// <summary>Completes when the database has answered a query.</summary>
+    /// <summary>
+    /// Takes the turn to call the webhook of a job that has ended; false while another server has it. It ends by itself after
+    /// <paramref name="length"/>, or with <see cref="EndCallAsync"/>.
+    /// </summary>
+    public Task<bool> BeginCallAsync(string id, TimeSpan length, CancellationToken cancel) =>
+        UpdateAsync("calling_until = @until WHERE id = @id AND (calling_until IS NULL OR calling_until < @now)", cancel,
+            ("until", Now() + (long)length.TotalMilliseconds), ("now", Now()), ("id", id));
+
+    /// <summary>Gives the turn of <see cref="BeginCallAsync"/> back.</summary>
+    public Task EndCallAsync(string id, CancellationToken cancel) =>
+        UpdateAsync("calling_until = NULL WHERE id = @id", cancel, ("id", id));
+
+    /// <summary>Completes when the database has answered a query, and has told the time where it is the clock.</summary>
     public async Task PingAsync(CancellationToken cancel)
     {
-        await using var connection = await database.ConnectAsync(cancel).ConfigureAwait(false);
+        await using var connection = await ConnectAsync(cancel).ConfigureAwait(false);
         await Sql.QueryAsync(connection, null, "SELECT 1 FROM clip_migrations", r => r.GetInt32(0), cancel).ConfigureAwait(false);
     }
 
@@ -188,11 +208,28 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
     /// <summary>Removes expired rows and returns their ids; forgets owners whose last job began longer ago than the retention.</summary>
     public async Task<IReadOnlyList<string>> ExpireAsync(CancellationToken cancel)
     {
-        await using var connection = await database.ConnectAsync(cancel).ConfigureAwait(false);
+        await using var connection = await ConnectAsync(cancel).ConfigureAwait(false);
         await Sql.ExecuteAsync(connection, null, "DELETE FROM clip_owners WHERE started < @limit", cancel,
             ("limit", Now() - (long)options.Retention.TotalMilliseconds)).ConfigureAwait(false);
         return await Sql.QueryAsync(connection, null, "DELETE FROM clip_jobs WHERE state >= 2 AND expires < @now RETURNING id",
             r => r.GetString(0), cancel, ("now", Now())).ConfigureAwait(false);
+    }
+
+    /// <summary>A connection, after which <see cref="Now"/> is the database's time.</summary>
+    private async Task<DbConnection> ConnectAsync(CancellationToken cancel)
+    {
+        var connection = await database.ConnectAsync(cancel).ConfigureAwait(false);
+        try
+        {
+            if (options.DatabaseClock && await database.ClockAsync(connection, cancel).ConfigureAwait(false) is { } clock)
+                _read = new Reading(clock, time.GetTimestamp());
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
     }
 
     private async Task<bool> UpdateAsync(string setWhere, CancellationToken cancel, params (string Name, object? Value)[] values)
@@ -201,7 +238,10 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
         return await Sql.ExecuteAsync(connection, null, "UPDATE clip_jobs SET " + setWhere, cancel, values).ConfigureAwait(false) == 1;
     }
 
-    private long Now() => time.GetUtcNow().ToUnixTimeMilliseconds();
+    private long Now() => _read is { } read
+        ? read.Clock + (long)time.GetElapsedTime(read.At).TotalMilliseconds : time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    private static DateTimeOffset Utc(long milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds(milliseconds);
 
     private long Expiry(long now) => now + (long)options.Retention.TotalMilliseconds;
 
@@ -214,9 +254,9 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
         Owner = r.GetString(1),
         Request = JsonSerializer.Deserialize(r.GetString(2), ClipJson.Default.ClipRequest)!,
         State = (ClipJobState)r.GetInt32(3),
-        Created = DateTimeOffset.FromUnixTimeMilliseconds(r.GetInt64(4)),
-        Ended = r.IsDBNull(5) ? null : DateTimeOffset.FromUnixTimeMilliseconds(r.GetInt64(5)),
-        Expires = r.IsDBNull(6) ? null : DateTimeOffset.FromUnixTimeMilliseconds(r.GetInt64(6)),
+        Created = Utc(r.GetInt64(4)),
+        Ended = r.IsDBNull(5) ? null : Utc(r.GetInt64(5)),
+        Expires = r.IsDBNull(6) ? null : Utc(r.GetInt64(6)),
         Attempts = r.GetInt32(7),
         FramesDone = r.GetInt64(8),
         FramesTotal = r.GetInt64(9),
@@ -225,5 +265,9 @@ public sealed class ClipQueue(ClipDatabase database, ClipQueueOptions options, T
         Error = r.IsDBNull(12) ? null : r.GetString(12),
         Lease = r.IsDBNull(13) ? null : r.GetString(13),
         Notes = r.IsDBNull(14) ? null : JsonSerializer.Deserialize(r.GetString(14), ClipJson.Default.IReadOnlyListString),
+        Result = r.IsDBNull(15) ? null : r.GetString(15),
     };
+
+    /// <summary>What the database's clock showed, and when that was by ours, which may be set but never stands.</summary>
+    private sealed record Reading(long Clock, long At);
 }

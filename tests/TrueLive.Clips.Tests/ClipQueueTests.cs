@@ -36,7 +36,7 @@ public sealed class ClipQueueTests(PostgresServer postgres) : IClassFixture<Post
 
         var done = await queue.FindAsync(job.Id, Cancel);
         Assert.Equal((ClipJobState.Done, 100, 12345), (done!.State, done.FramesDone, done.ResultBytes));
-        Assert.Equal(Request(), done.Request);
+        Assert.Equal((Request(), claimed!.Lease), (done.Request, done.Result));
         Assert.False(await queue.CompleteAsync(claimed!, 100, 1, [], Cancel));
         Assert.False(await queue.CancelAsync(job.Id, Cancel));
     }
@@ -66,6 +66,72 @@ public sealed class ClipQueueTests(PostgresServer postgres) : IClassFixture<Post
         Assert.False(await queue.RenewAsync(first, 1, 1, null, Cancel));
         Assert.False(await queue.CompleteAsync(first, 1, 1, [], Cancel));
         Assert.True(await queue.CompleteAsync(second, 1, 1, [], Cancel));
+    }
+
+    [Fact]
+    public async Task Servers_whose_clocks_differ_do_not_take_each_others_jobs()
+    {
+        var options = new ClipQueueOptions { DatabaseClock = true, Lease = TimeSpan.FromHours(1) };
+        var (database, behind) = await OpenAsync("postgres", options);
+        await using var _ = database;
+        var ahead = new ClipQueue(database, options, new FakeTimeProvider(_time.GetUtcNow() + TimeSpan.FromDays(1)));
+        await behind.EnqueueAsync("anna", Request(), Cancel);
+        var job = (await behind.ClaimAsync(Cancel))!;
+        Assert.Null(await ahead.ClaimAsync(Cancel));
+        Assert.True(await behind.RenewAsync(job, 1, 2, null, Cancel));
+        Assert.Null(await ahead.ClaimAsync(Cancel));
+        // Whatever their clocks show, when it was made is told alike.
+        Assert.InRange((TimeProvider.System.GetUtcNow() - job.Created).Duration(), TimeSpan.Zero, TimeSpan.FromHours(1));
+    }
+
+    [Theory, InlineData("sqlite"), InlineData("postgres")]
+    public async Task A_webhook_is_one_servers_at_a_time_until_that_is_done_or_gone(string kind)
+    {
+        var (database, queue) = await OpenAsync(kind);
+        await using var _ = database;
+        var job = await queue.EnqueueAsync("anna", Request(), Cancel);
+        Assert.True(await queue.BeginCallAsync(job.Id, TimeSpan.FromSeconds(30), Cancel));
+        Assert.False(await queue.BeginCallAsync(job.Id, TimeSpan.FromSeconds(30), Cancel));
+        await queue.EndCallAsync(job.Id, Cancel);
+        Assert.True(await queue.BeginCallAsync(job.Id, TimeSpan.FromSeconds(30), Cancel));
+        _time.Advance(TimeSpan.FromSeconds(31));
+        Assert.True(await queue.BeginCallAsync(job.Id, TimeSpan.FromSeconds(30), Cancel));
+    }
+
+    [Theory, InlineData("sqlite"), InlineData("postgres")]
+    public async Task The_first_folder_of_a_queue_is_its_folder_for_good(string kind)
+    {
+        var (database, _) = await OpenAsync(kind);
+        await using var __ = database;
+        Assert.Null(await database.FilesIdAsync(() => null, Cancel));
+        Assert.Equal("one", await database.FilesIdAsync(() => "one", Cancel));
+        Assert.Equal("one", await database.FilesIdAsync(() => throw new InvalidOperationException("It has one."), Cancel));
+    }
+
+    [Fact]
+    public async Task Of_servers_that_start_together_one_names_the_folder()
+    {
+        var (database, _) = await OpenAsync("postgres");
+        await using var __ = database;
+        var asked = 0;
+        var ids = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => database.FilesIdAsync(
+            () => $"folder {Interlocked.Increment(ref asked)}", Cancel))));
+        Assert.All(ids, id => Assert.Equal("folder 1", id));
+        Assert.Equal(1, asked);
+    }
+
+    [Theory, InlineData("sqlite"), InlineData("postgres")]
+    public async Task Each_lease_of_a_job_has_a_higher_number_also_when_its_attempt_did_not_count(string kind)
+    {
+        var (database, queue) = await OpenAsync(kind);
+        await using var _ = database;
+        await queue.EnqueueAsync("anna", Request(), Cancel);
+        for (var number = 1; number <= 11; number++)
+        {
+            var job = (await queue.ClaimAsync(Cancel))!;
+            Assert.StartsWith($"{number}-", job.Lease, StringComparison.Ordinal);
+            Assert.True(await queue.ReleaseAsync(job, counts: false, Cancel));
+        }
     }
 
     [Theory, InlineData("sqlite"), InlineData("postgres")]

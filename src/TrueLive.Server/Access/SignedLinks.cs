@@ -18,7 +18,9 @@ internal sealed class SignedLinks(ClipFolders folders, ApiKeyRing ring, ServerOp
     // HLS players request the segments beside the playlist, so its token gives access to the whole folder.
     private const string Hls = "/hls/";
     private static readonly string[] Folders = ["/v1/", "/whep/", Hls];
-    private readonly Lazy<byte[]> _key = new(() => LoadOrMake(Path.Combine(folders.Root, "link-key")));
+
+    // Without this mode a share that was silent at the first use would be so for ever.
+    private readonly Lazy<byte[]> _key = new(() => LoadOrMake(folders), LazyThreadSafetyMode.PublicationOnly);
 
     /// <summary>
     /// The path with its token, as clients reach it. The same for an hour, so that a new token alone does not count as a change of a job.
@@ -59,8 +61,12 @@ internal sealed class SignedLinks(ClipFolders folders, ApiKeyRing ring, ServerOp
         $"{until}.{owner}.{Convert.ToHexStringLower(HMACSHA256.HashData(_key.Value, Encoding.UTF8.GetBytes($"{Signed(path)}\n{until}\n{owner}")).AsSpan(0, 20))}");
 
     // A full disk or a crash leaves a file of another length: links signed with it could be forged by guessing.
-    private static byte[] LoadOrMake(string file)
+    private static byte[] LoadOrMake(ClipFolders folders)
     {
+        var file = Path.Combine(folders.Root, "link-key");
+        // A key made under a mount point would be no other server's. While only the database is away, live sessions need the one there is.
+        if (folders.Misplaced is { } lacking && (lacking == Shortage.OtherFiles || !File.Exists(file)))
+            throw new ShortageException(lacking);
         PrivateFiles.MakeFolder(Path.GetDirectoryName(file)!);
         if (File.Exists(file) && File.ReadAllBytes(file) is { Length: not KeyLength })
             PrivateFiles.Replace(file, RandomNumberGenerator.GetBytes(KeyLength));

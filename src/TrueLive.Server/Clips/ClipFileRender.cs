@@ -104,7 +104,8 @@ public sealed class ClipFileRender(ClipFileSettings settings, TimeProvider time)
         var fingerprint = ClipWork.Fingerprint(settings.Input, string.Create(CultureInfo.InvariantCulture,
             $"4|{model.Id}|{model.Version}|{size}|{settings.Stretch}|{settings.Backdrop}|{settings.Format}|{settings.Segments}|"
             + $"{string.Join(';', prompts)}|{string.Join(',', settings.Resets.Order())}|{settings.Trim}"));
-        if (settings.Resume && ClipWork.Find(settings.WorkPath, fingerprint) is { } found)
+        if (settings.Resume && (ClipWork.Find(settings.WorkPath, fingerprint)
+            ?? ClipWork.TakeOver(settings.EarlierWork, settings.WorkPath, fingerprint)) is { } found)
             return found;
         var scenes = settings.Segments
             ? await ScenesAsync(file, cues, notes, cancel).ConfigureAwait(false)

@@ -80,6 +80,11 @@ public sealed record ClipFileSettings
     /// <summary>Resume from the parts that an earlier run left, if there are any of the same input and settings.</summary>
     public bool Resume { get; init; }
 
+    /// <summary>
+    /// Work folders of earlier runs by others: without work of its own, a run takes over what got furthest in one of them and removes them.
+    /// </summary>
+    public IReadOnlyList<string> EarlierWork { get; init; } = [];
+
     /// <summary>See <see cref="DefaultPart"/>.</summary>
     public TimeSpan Part { get; init; } = DefaultPart;
 

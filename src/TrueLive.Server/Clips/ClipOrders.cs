@@ -65,11 +65,12 @@ internal sealed class ClipOrders(
     {
         if (quotas.Refuse(owner) is { } over)
             throw over;
+        var queue = await queueHost.QueueAsync(cancel).ConfigureAwait(false);
+        folders.RefuseMisplaced();
         if (folders.LeftFor(owner) <= 0)
             throw new RequestRefusedException(StatusCodes.Status413PayloadTooLarge,
                 $"Your uploads, clips and journals fill the {options.ClipDiskMb} MB that you have. Delete some, or wait until " +
                 "they expire.");
-        var queue = await queueHost.QueueAsync(cancel).ConfigureAwait(false);
         var id = ClipQueue.NewId();
         var taken = false;
         try

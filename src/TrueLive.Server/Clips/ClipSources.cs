@@ -55,11 +55,21 @@ internal sealed class ClipSources(ClipFolders folders, ClipUploads uploads, Jour
     {
         if (Hosts.Refuse(url, out var uri) is { } refused)
             throw new MediaFileException(refused);
-        var folder = folders.FetchedOf(job.Id);
+        var folder = folders.FetchedOf(job);
         var path = Path.Combine(folder, ClipUploads.SafeName(Path.GetFileName(uri!.AbsolutePath)));
-        if (File.Exists(path))
-            return path;
         Directory.CreateDirectory(folder);
+        foreach (var fetched in folders.FetchedBefore(job))
+        {
+            try
+            {
+                File.Move(Path.Combine(fetched, Path.GetFileName(path)), path, overwrite: true);
+                return path;
+            }
+            catch (Exception none) when (none is FileNotFoundException or DirectoryNotFoundException)
+            {
+                // It was not fetched to the end there.
+            }
+        }
         using var late = new CancellationTokenSource(FetchTime, time);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel, late.Token);
         var most = Math.Min((long)options.ClipUploadMb << 20, folders.LeftFor(job.Owner));

@@ -32,7 +32,7 @@ internal sealed class ClipUploads(ClipFolders folders, WorkPlaces places, Server
         var most = (long)options.ClipUploadMb << 20;
         if (length > most)
             throw TooLarge();
-        if (folders.Disk.Refuse(length ?? 0) is { } full)
+        if (folders.Refuse(length ?? 0) is { } full)
             throw new RequestRefusedException(full.Status, full.Words);
         return await TakeAsync(owner, name, length ?? most, async path =>
         {

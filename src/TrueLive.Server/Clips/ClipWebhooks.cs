@@ -21,6 +21,9 @@ internal sealed partial class ClipWebhooks(
     private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(10);
     private static readonly int[] RetrySeconds = [1, 5, 25, 125];
 
+    // A server that dies while it calls holds up its webhook for this long.
+    private static readonly TimeSpan CallTime = TimeSpan.FromSeconds(30);
+
     // A slow host occupies one of these places and delays no other webhook.
     private const int AtOnce = 16;
 
@@ -102,7 +105,8 @@ internal sealed partial class ClipWebhooks(
         var path = Path.Combine(folders.Webhooks, job);
         try
         {
-            if ((await File.ReadAllTextAsync(path, cancel).ConfigureAwait(false)).Split('\n') is not [var address, var tries, var next]
+            var record = await File.ReadAllTextAsync(path, cancel).ConfigureAwait(false);
+            if (record.Split('\n') is not [var address, var tries, var next]
                 || !int.TryParse(tries, NumberStyles.None, CultureInfo.InvariantCulture, out var attempt)
                 || !long.TryParse(next, NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds))
             {
@@ -114,12 +118,13 @@ internal sealed partial class ClipWebhooks(
             var due = DateTimeOffset.FromUnixTimeMilliseconds(Math.Min(milliseconds, MaxMilliseconds));
             if (due > time.GetUtcNow())
                 return;
-            var row = await (await queueHost.QueueAsync(cancel).ConfigureAwait(false)).FindAsync(job, cancel).ConfigureAwait(false);
+            var queue = await queueHost.QueueAsync(cancel).ConfigureAwait(false);
+            var row = await queue.FindAsync(job, cancel).ConfigureAwait(false);
             if (row is { State: ClipJobState.Queued or ClipJobState.Running })
                 return;
             if (row is not null)
             {
-                var telling = TellAndForgetAsync(row, address, attempt, cancel);
+                var telling = InTurnAsync(queue, row, record, () => TellAndForgetAsync(row, address, attempt, cancel), cancel);
                 _telling[job] = telling;
                 _ = telling.ContinueWith(_ => _telling.TryRemove(job, out var _), CancellationToken.None, TaskContinuationOptions.None,
                     TaskScheduler.Default);
@@ -134,14 +139,23 @@ internal sealed partial class ClipWebhooks(
         }
     }
 
-    private async Task TellAndForgetAsync(ClipJob job, string address, int attempt, CancellationToken cancel)
+    // Servers that share the folder read the same record. One of them calls, and the others find it changed or gone.
+    private async Task InTurnAsync(ClipQueue queue, ClipJob job, string record, Func<Task> tell, CancellationToken cancel)
     {
         try
         {
-            if (!await TellAsync(job, address, cancel).ConfigureAwait(false) && attempt < RetrySeconds.Length)
-                Write(job.Id, address, attempt + 1, time.GetUtcNow().AddSeconds(RetrySeconds[attempt]));
-            else
-                Forget(job.Id);
+            if (!await queue.BeginCallAsync(job.Id, CallTime, cancel).ConfigureAwait(false))
+                return;
+            try
+            {
+                var path = Path.Combine(folders.Webhooks, job.Id);
+                if (File.Exists(path) && await File.ReadAllTextAsync(path, cancel).ConfigureAwait(false) == record)
+                    await tell().ConfigureAwait(false);
+            }
+            finally
+            {
+                await queue.EndCallAsync(job.Id, CancellationToken.None).ConfigureAwait(false);
+            }
         }
         catch (OperationCanceledException)
         {
@@ -151,6 +165,14 @@ internal sealed partial class ClipWebhooks(
         {
             LogFailed(job.Id, error.Message);
         }
+    }
+
+    private async Task TellAndForgetAsync(ClipJob job, string address, int attempt, CancellationToken cancel)
+    {
+        if (!await TellAsync(job, address, cancel).ConfigureAwait(false) && attempt < RetrySeconds.Length)
+            Write(job.Id, address, attempt + 1, time.GetUtcNow().AddSeconds(RetrySeconds[attempt]));
+        else
+            Forget(job.Id);
     }
 
     private async Task<bool> TellAsync(ClipJob job, string address, CancellationToken cancel)

@@ -86,6 +86,57 @@ internal sealed class ClipWork
         }
     }
 
+    /// <summary>
+    /// Continues the work that got furthest among those of others, in a folder of its own: another that only seems dead may still write to
+    /// its folder. Null when there is none of this fingerprint.
+    /// </summary>
+    public static ClipWork? TakeOver(IReadOnlyList<string> earlier, string folder, string fingerprint)
+    {
+        // One that still runs deletes the memory that its progress.json named when it has saved the next: then that is found.
+        for (var tries = 0; tries < 2; tries++)
+        {
+            foreach (var work in earlier.Select(f => Find(f, fingerprint)).OfType<ClipWork>()
+                .OrderByDescending(w => w.State.Scenes.Sum(s => s.Next)))
+            {
+                if (work.ShareWith(folder) is not { } taken)
+                    continue;
+                foreach (var old in earlier)
+                    RemoveUnlessWritten(old);
+                return taken;
+            }
+        }
+        return null;
+    }
+
+    // Null when a file is gone that was named a moment ago.
+    private ClipWork? ShareWith(string folder)
+    {
+        var taken = InEmpty(folder, _state);
+        try
+        {
+            foreach (var name in _state.Scenes.SelectMany(s => s.Parts.Select(p => p.File).Append(s.Memory)).OfType<string>())
+                PrivateFiles.Share(PathOf(name), taken.PathOf(name));
+        }
+        catch (Exception gone) when (gone is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;
+        }
+        taken.Save();
+        return taken;
+    }
+
+    private static void RemoveUnlessWritten(string folder)
+    {
+        try
+        {
+            ClipFolders.Remove(folder);
+        }
+        catch (IOException)
+        {
+            // Another still writes to it. It goes with the job.
+        }
+    }
+
     // Somebody else may have written progress.json, and the files that it names are read and deleted: only names inside the folder are
     // accepted.
     private static bool IsWhole(SceneState? scene) => scene is { Parts: not null } && (scene.Memory is null || IsName(scene.Memory))
@@ -96,12 +147,17 @@ internal sealed class ClipWork
     /// <summary>Starts over in an empty folder.</summary>
     public static ClipWork Begin(string folder, ClipWorkState state)
     {
+        var work = InEmpty(folder, state);
+        work.Save();
+        return work;
+    }
+
+    private static ClipWork InEmpty(string folder, ClipWorkState state)
+    {
         if (Directory.Exists(folder))
             Directory.Delete(folder, recursive: true);
         Directory.CreateDirectory(folder);
-        var work = new ClipWork(folder, state);
-        work.Save();
-        return work;
+        return new ClipWork(folder, state);
     }
 
     /// <summary>Records the time of the file's first frame.</summary>

@@ -47,6 +47,25 @@ internal sealed partial class ClipWorker(
         return true;
     }
 
+    /// <summary>
+    /// Opens a shared queue before the server takes requests: until it knows that the folder is the queue's, it takes no files.
+    /// </summary>
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        if (options.ClipStore.Length > 0)
+        {
+            try
+            {
+                await queueHost.QueueAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception error) when (error is not OperationCanceledException)
+            {
+                LogQueue(error.Message);
+            }
+        }
+        await base.StartAsync(cancellationToken).ConfigureAwait(false);
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         if (!options.Clips)
@@ -110,12 +129,12 @@ internal sealed partial class ClipWorker(
             {
                 usage.Add(job.Owner, ring.NameOf(job.Owner), UsageKind.Clip, job.Request.Model, 1,
                     result.Length.TotalSeconds, result.Frames, result.Bytes);
-                ClipFolders.Remove(folders.WorkOf(job.Id));
-                LogDone(job.Id, result.Frames, result.Elapsed.TotalSeconds);
+                LogDone(job.Id, result.Frames, result.Resumed, result.Elapsed.TotalSeconds);
+                Tidy(() => folders.KeepResult(job.Id, job.Lease));
             }
             else
             {
-                await RemoveUnlessOpenAsync(queue, job).ConfigureAwait(false);
+                await RemoveLostAsync(queue, job).ConfigureAwait(false);
             }
         }
         // A service manager that stops the server ends its children too, so a failure at that time is not the job's.
@@ -132,26 +151,33 @@ internal sealed partial class ClipWorker(
         {
             // The queue is on the disk that this job may have filled, so its files must go before the job can be released.
             if (_unreachable is { LacksDisk: true } lost && lost.Job == job)
-                folders.RemoveJob(job.Id);
+                Tidy(() => folders.RemoveAttempt(job));
             else
-                await RemoveUnlessOpenAsync(queue, job).ConfigureAwait(false);
+                await RemoveLostAsync(queue, job).ConfigureAwait(false);
         }
         catch (Exception error) when (error is not System.Data.Common.DbException && job.Attempts < queue.MaxAttempts
-            && Shortage.Of(error) is { } lacking)
+            && (folders.Misplaced ?? Shortage.Of(error)) is { } lacking)
         {
             LogWaits(job.Id, lacking.Words);
             if (lacking.Resource == Resource.Disk)
-                folders.RemoveJob(job.Id);
+                Tidy(() => folders.RemoveAttempt(job));
             await queue.ReleaseAsync(job, counts: true, CancellationToken.None, "Waits: " + lacking.Words,
                 ShortagePause * (1 << (job.Attempts - 1))).ConfigureAwait(false);
         }
         // A failure costs this job only: an exception that left here would end the server.
         catch (Exception error) when (error is not System.Data.Common.DbException)
         {
-            var why = Shortage.Of(error) is { } lacking ? $"{lacking.Words} It was tried {job.Attempts} times." : error.Message;
-            LogFailed(job.Id, why);
+            var why = (folders.Misplaced ?? Shortage.Of(error)) is { } lacking
+                ? $"{lacking.Words} It was tried {job.Attempts} times." : error.Message;
             if (await queue.FailAsync(job, why, CancellationToken.None).ConfigureAwait(false))
-                folders.RemoveJob(job.Id);
+            {
+                LogFailed(job.Id, why);
+                Tidy(() => folders.RemoveJob(job.Id));
+            }
+            else
+            {
+                await RemoveLostAsync(queue, job).ConfigureAwait(false);
+            }
         }
         finally
         {
@@ -161,17 +187,35 @@ internal sealed partial class ClipWorker(
         }
     }
 
-    // The files of a cancelled job are removed. Those of a job that another worker has claimed stay, since that worker needs them.
-    private async Task RemoveUnlessOpenAsync(ClipQueue queue, ClipJob job)
+    // The files of a cancelled job are removed. Parts of a job that another worker has claimed stay, since that worker continues from them.
+    private async Task RemoveLostAsync(ClipQueue queue, ClipJob job)
     {
+        Tidy(() => folders.RemoveResult(job));
         if (await queue.FindAsync(job.Id, CancellationToken.None)
             .ConfigureAwait(false) is null or { State: ClipJobState.Cancelled or ClipJobState.Failed })
-            folders.RemoveJob(job.Id);
+            Tidy(() => folders.RemoveJob(job.Id));
+    }
+
+    // The end of a job is in its row by now, whatever becomes of its files: the next cleaning finds what is left. A folder that is not the
+    // queue's holds nothing of it.
+    private void Tidy(Action remove)
+    {
+        try
+        {
+            if (folders.Misplaced is null)
+                remove();
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            LogUncleaned(error.Message);
+        }
     }
 
     private async Task<ClipFileResult> RenderAsync(ClipJob job, CancellationTokenSource cancel)
     {
         var r = job.Request;
+        folders.RefuseMisplaced();
+        folders.Begin(job);
         var source = await sources.OpenAsync(job, cancel.Token).ConfigureAwait(false);
         if (!PromptSchedule.TryParse(r.Prompts, out var schedule, out var wrong))
             throw new ArgumentException(wrong);
@@ -180,10 +224,7 @@ internal sealed partial class ClipWorker(
             pictures.Named(job.Owner, model.Info.Parameters, [r.Values ?? ""])))
             throw new ArgumentException(wrong);
         var format = ClipFormats.Named(r.Format) ?? ClipFormat.Mp4;
-        var output = folders.ResultOf(job.Id, format == ClipFormat.Png ? "" : ClipFormats.Of(format).Ending);
-        ClipFolders.Own(Path.GetDirectoryName(output)!, job.Owner);
-        ClipFolders.Own(folders.WorkOf(job.Id), job.Owner);
-        var parts = folders.PartsOf(job.Id);
+        var output = folders.ResultOf(job.Id, job.Lease, format == ClipFormat.Png ? "" : ClipFormats.Of(format).Ending);
         var render = new ClipFileRender(
             new ClipFileSettings
             {
@@ -201,12 +242,12 @@ internal sealed partial class ClipWorker(
                 Recorded = source.Recorded,
                 Resets = source.Resets,
                 Trim = (TimeSpan.FromSeconds(r.TrimStart), r.TrimEnd > 0 ? TimeSpan.FromSeconds(r.TrimEnd) : TimeSpan.MaxValue),
-                WorkFolder = parts,
+                WorkFolder = folders.PartsOf(job),
+                EarlierWork = folders.PartsBefore(job),
                 Resume = true,
                 KeepWork = true,
                 MaxLength = TimeSpan.FromSeconds(options.ClipSeconds),
-                // The parts stay beside the result until it is complete.
-                MaxBytes = Math.Max(1 << 20, (folders.LeftFor(job.Owner) + ClipFolders.BytesIn(parts)) / 2),
+                MaxBytes = folders.MostPartsOf(job),
                 AiMark = options.AiMark,
                 BeforeStep = live.Wait,
             }, time);
@@ -215,12 +256,14 @@ internal sealed partial class ClipWorker(
         if (format == ClipFormat.Png)
             result = result with
             {
-                Bytes = await Task.Run(() => PictureZip.Pack(output, folders.ResultOf(job.Id, ".zip"), render.Tags, live.Wait,
+                Bytes = await Task.Run(() => PictureZip.Pack(output, folders.ResultOf(job.Id, job.Lease, ".zip"), render.Tags, live.Wait,
             cancel.Token), cancel.Token).ConfigureAwait(false)
             };
         if (folders.LeftFor(job.Owner) + ClipFolders.BytesIn(folders.WorkOf(job.Id)) < 0)
             throw new MediaFileException($"The clip is larger ({result.Bytes >> 20} MB) than what is left of the {options.ClipDiskMb} MB " +
                 "that you have. Choose a smaller size or a shorter part.");
+        // A result that lies under a mount point is gone once that is mounted again.
+        folders.RefuseMisplaced();
         return source.Note is { } note ? result with { Notes = [note, .. result.Notes] } : result;
     }
 
@@ -264,6 +307,9 @@ internal sealed partial class ClipWorker(
 
     private async Task CleanFilesAsync(ClipQueue queue, CancellationToken cancel)
     {
+        // With a folder that is not this queue's, all would be left over.
+        if (folders.Misplaced is not null)
+            return;
         // Leftovers are found by scanning, so that a server that died between changing a row and its files, or a worker that never came
         // back, leaves nothing behind for ever.
         foreach (var id in folders.JobsOnDisk())
@@ -274,7 +320,7 @@ internal sealed partial class ClipWorker(
             if (job is null or { State: ClipJobState.Failed or ClipJobState.Cancelled })
                 folders.RemoveJob(id);
             else if (job.State == ClipJobState.Done)
-                ClipFolders.Remove(folders.WorkOf(id));
+                folders.KeepResult(id, job.Result);
         }
         uploads.Expire();
         journals.Expire();
@@ -285,8 +331,8 @@ internal sealed partial class ClipWorker(
     private sealed record Unreachable(ClipJob Job, bool LacksDisk);
 
     [LoggerMessage(EventId = 3001, EventName = "clip_done", Level = LogLevel.Information,
-        Message = "Clip {Job}: done, {Frames} frames in {Seconds:0.0} s.")]
-    private partial void LogDone(string job, long frames, double seconds);
+        Message = "Clip {Job}: done, {Frames} frames, {Resumed} of them made before; the others took {Seconds:0.0} s.")]
+    private partial void LogDone(string job, long frames, long resumed, double seconds);
 
     [LoggerMessage(EventId = 3002, EventName = "clip_interrupted", Level = LogLevel.Information,
         Message = "Clip {Job} was interrupted and goes on later: {Why}")]

@@ -252,6 +252,10 @@ public static partial class OptionsReader
             problems.Add($"stream_devices has '{device}', which is not a video device such as /dev/video0.");
         if (options.StreamFolder.Length > 0 && !Directory.Exists(options.StreamFolder))
             problems.Add($"stream_folder is '{options.StreamFolder}', and there is no such folder.");
+        if (options.ClipStore.Length > 0 && options.ClipDatabase.Length == 0)
+            problems.Add("clip_store is set, so clip_database is needed: servers that share files share the queue as well.");
+        if (options.ClipStore.Length > 0 && !Directory.Exists(options.ClipStore))
+            problems.Add($"clip_store is '{options.ClipStore}', and there is no such folder. Make it, or mount it.");
         if (options.TlsCertificate is null != options.TlsKey is null)
             problems.Add("tls_certificate and tls_key go together: set both or neither.");
         if (options.WebhookHosts.Length > 0 && options.WebhookSecret.Length < 16)

@@ -179,8 +179,13 @@ public sealed class ServerOptions
 
     /// <summary>PostgreSQL connection string of the clip queue; empty keeps it in the data folder.</summary>
     [Description("PostgreSQL connection string of the clip queue (Host=...;Database=...;Username=...); empty keeps it in a file in the " +
-        "data folder. Servers that share a queue share the data folder.")]
+        "data folder. Servers that share a queue share clip_store.")]
     public string ClipDatabase { get; set; } = "";
+
+    /// <summary>Folder of uploads, clips, journals and reference pictures for all servers that share a queue.</summary>
+    [Description("Folder of uploads, clips, journals and reference pictures that all servers with the same clip_database reach, such as " +
+        "an NFS mount; empty keeps them in the data folder.")]
+    public string ClipStore { get; set; } = "";
 
     /// <summary>Largest upload.</summary>
     [Description("Largest upload, in MB.")]
@@ -418,6 +423,9 @@ public sealed class ServerOptions
         ? DataFolder
         : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData,
         Environment.SpecialFolderOption.DoNotVerify), "truelive");
+
+    /// <summary><see cref="ClipStore"/>, or its place under the data folder.</summary>
+    public string ClipsPath => ClipStore.Length > 0 ? ClipStore : Path.Combine(DataPath, "clips");
 
     /// <summary>The file of named keys.</summary>
     public string KeysPath => Path.Combine(DataPath, "api-keys.json");

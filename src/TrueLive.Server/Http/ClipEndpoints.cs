@@ -181,7 +181,7 @@ internal static class ClipEndpoints
                 ? $"There is no result: {error}"
                 : $"There is no result yet: the clip is {job.State.ToString().ToLowerInvariant()}.");
         var (ending, type) = ClipFormats.Of(ClipFormats.Named(job.Request.Format) ?? ClipFormat.Mp4);
-        var path = folders.ResultOf(job.Id, ending);
+        var path = folders.ResultOf(job.Id, job.Result, ending);
         return File.Exists(path) ? Results.File(path, type, enableRangeProcessing: true) : NoSuch("clip");
     }
 

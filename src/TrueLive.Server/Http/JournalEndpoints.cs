@@ -15,7 +15,7 @@ internal static class JournalEndpoints
         var sessions = app.MapGroup("/v1/sessions").WithTags("Journals").AddEndpointFilter(ClipEndpoints.AnswerRefusals(Tier.Live));
         sessions.MapPost("/{id}/journal", Begin).WithSummary("Begin to record a live session").Produces<JournalView>(201)
             .ProducesProblem(404).ProducesProblem(409).ProducesProblem(413);
-        sessions.MapDelete("/{id}/journal", End).WithSummary("Stop recording").Produces<JournalView>().ProducesProblem(404);
+        sessions.MapDelete("/{id}/journal", EndAsync).WithSummary("Stop recording").Produces<JournalView>().ProducesProblem(404);
         var journals = app.MapGroup("/v1/journals").WithTags("Journals").AddEndpointFilter(ClipEndpoints.AnswerRefusals(Tier.Live));
         journals.MapGet("", (HttpRequest http, Gate gate, JournalStore store) => new JournalListView(store.List(gate.OwnerOf(http))))
             .WithSummary("Your journals");
@@ -42,13 +42,15 @@ internal static class JournalEndpoints
             : Problems.Of(StatusCodes.Status409Conflict, "The session is being recorded already. Stop that journal first.");
     }
 
-    private static IResult End(string id, HttpRequest http, Gate gate, SessionRegistry registry)
+    private static async Task<IResult> EndAsync(string id, HttpContext http, Gate gate, SessionRegistry registry)
     {
-        if (registry.Find(id, gate.OwnerOf(http)) is not { } hosted)
+        if (registry.Find(id, gate.OwnerOf(http.Request)) is not { } hosted)
             return SessionEndpoints.NoSuchSession(id);
         if (hosted.Observer.Recorder is not { } recorder)
             return NoSuch();
         recorder.End("It was stopped.");
+        // Another server may be asked for a clip of it next, and knows only what is on disk.
+        await recorder.Written.WaitAsync(http.RequestAborted).ConfigureAwait(false);
         return Results.Ok(recorder.View);
     }
 

@@ -48,7 +48,7 @@ internal sealed class JournalStore(ClipFolders folders, ServerOptions options, T
                 $"Your uploads, clips and journals fill the {options.ClipDiskMb} MB that you have. Delete some, or wait until " +
                 "they expire.");
         // A file can be created on a disk that has no room for its content.
-        if (folders.Disk.Refuse(1 << 20) is { } full)
+        if (folders.Refuse(1 << 20) is { } full)
             throw new RequestRefusedException(full.Status, full.Words);
         var id = ClipQueue.NewId();
         var folder = Path.Combine(folders.Journals, id);
@@ -95,10 +95,11 @@ internal sealed class JournalStore(ClipFolders folders, ServerOptions options, T
             return;
         foreach (var folder in Directory.EnumerateDirectories(folders.Journals))
         {
-            // One that is just beginning has no state on disk yet.
+            // One that is just beginning, here or on another server, has no state on disk yet.
             if (_writing.TryGetValue(Path.GetFileName(folder), out var recorder) && !recorder.Written.IsCompleted)
                 continue;
-            if ((Journal.Open(folder)?.View.Expires ?? DateTimeOffset.MinValue) < time.GetUtcNow())
+            if ((Journal.Open(folder)?.View.Expires ?? Directory.GetCreationTimeUtc(folder).AddHours(options.ClipKeepHours))
+                < time.GetUtcNow())
                 ClipFolders.Remove(folder);
         }
     }

@@ -42,7 +42,7 @@ internal sealed partial class PictureStore(ClipFolders folders, WorkPlaces place
         if (folders.CountOf(folders.Pictures, owner) >= MostOfOneKey)
             throw new RequestRefusedException(StatusCodes.Status413PayloadTooLarge,
                 $"You have {MostOfOneKey} pictures. Delete some, or wait until they expire.");
-        if (folders.Disk.Refuse(MaxBytes) is { } full)
+        if (folders.Refuse(MaxBytes) is { } full)
             throw new RequestRefusedException(full.Status, full.Words);
         using var room = folders.Reserve(owner, MaxBytes) ?? throw new RequestRefusedException(
             StatusCodes.Status413PayloadTooLarge,

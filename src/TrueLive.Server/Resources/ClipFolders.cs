@@ -1,27 +1,81 @@
 using System.Collections.Concurrent;
+using System.Globalization;
+using System.Text;
+using TrueLive.Clips;
 using TrueLive.Server.Configuration;
 
 namespace TrueLive.Server.Resources;
 
 /// <summary>
 /// The folders of uploads, work, results and journals, and how much of the disk each key uses. Each item is a folder named by its
-/// unguessable id. The disk is the only record of them, so nothing can disagree with it.
+/// unguessable id. The disk is the only record of them, so nothing can disagree with it. Several servers may share them: what one makes
+/// for a job lies in a folder named by its lease, so that one that lost the lease without knowing cannot write into another's files.
 /// </summary>
 internal sealed class ClipFolders(ServerOptions options)
 {
     // The least that a file or folder takes on common file systems.
     private const long Block = 4096;
     private const int MaxKnown = 100_000;
+    private const string OwnerFile = "owner", Source = "source", Parts = "parts";
 
     private readonly ConcurrentDictionary<string, long> _reserved = new();
     private readonly ConcurrentDictionary<string, string> _owners = new();
 
-    /// <summary>The disk that they are on.</summary>
-    public DataDisk Disk { get; } = new(Path.Combine(options.DataPath, "clips"));
+    private readonly DataDisk _disk = new(options.ClipsPath);
 
-    public string Root { get; } = Path.Combine(options.DataPath, "clips");
+    public string Root { get; } = options.ClipsPath;
 
     public string Database => Path.Combine(Root, "queue.sqlite");
+
+    /// <summary>
+    /// The id that <see cref="FilesId"/> must hold; null while the database has not told it, empty where it has none and the folder is
+    /// another queue's. Only a shared folder needs one.
+    /// </summary>
+    public string? ExpectedId { get; set; }
+
+    /// <summary>The id of the folder itself, which an empty mount point or the folder of another queue does not have.</summary>
+    public string? FilesId
+    {
+        get
+        {
+            try
+            {
+                return File.ReadAllText(IdPath);
+            }
+            catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+            {
+                return null;
+            }
+        }
+    }
+
+    /// <summary>Gives the folder an id; null where it has one already.</summary>
+    public string? Name()
+    {
+        var id = ClipQueue.NewId();
+        PrivateFiles.Make(IdPath, Encoding.ASCII.GetBytes(id));
+        return FilesId == id ? id : null;
+    }
+
+    /// <summary>The shortage; null when the folders can be written to and are those of this queue.</summary>
+    public Shortage? Look() => Misplaced ?? _disk.Look();
+
+    /// <summary>The shortage for a file of this length; null when it fits.</summary>
+    public Shortage? Refuse(long bytes) => Misplaced ?? _disk.Refuse(bytes);
+
+    /// <summary>The shortage when the folders are not those of this queue; null when they are.</summary>
+    public Shortage? Misplaced => options.ClipStore.Length == 0 ? null
+        : ExpectedId is null ? Shortage.DatabaseGone
+        : ExpectedId.Length == 0 || FilesId != ExpectedId ? Shortage.OtherFiles : null;
+
+    /// <summary>Throws the shortage when the folders are not those of this queue.</summary>
+    public void RefuseMisplaced()
+    {
+        if (Misplaced is { } lacking)
+            throw new ShortageException(lacking);
+    }
+
+    private string IdPath => Path.Combine(Root, "queue-id");
 
     private string Work => Path.Combine(Root, "work");
 
@@ -38,12 +92,82 @@ internal sealed class ClipFolders(ServerOptions options)
     public string WorkOf(string job) => Path.Combine(Work, job);
 
     /// <summary>Where a job's source is fetched to, under the name that its address gives it.</summary>
-    public string FetchedOf(string job) => Path.Combine(WorkOf(job), "source");
+    public string FetchedOf(ClipJob claimed) => Path.Combine(AttemptOf(claimed), Source);
+
+    /// <summary>Folders of a job's sources that were fetched under earlier leases.</summary>
+    public IReadOnlyList<string> FetchedBefore(ClipJob claimed) => Earlier(claimed, Source);
 
     /// <summary>Folder of a job's finished parts.</summary>
-    public string PartsOf(string job) => Path.Combine(WorkOf(job), "parts");
+    public string PartsOf(ClipJob claimed) => Path.Combine(AttemptOf(claimed), Parts);
 
-    public string ResultOf(string job, string ending) => Path.Combine(Results, job, "clip" + ending);
+    /// <summary>Folders of a job's parts that were finished under earlier leases.</summary>
+    public IReadOnlyList<string> PartsBefore(ClipJob claimed) => Earlier(claimed, Parts);
+
+    /// <summary>File of a result.</summary>
+    /// <param name="job">Id of the job.</param>
+    /// <param name="lease">Lease under which it was made; null for a job of a release that had one result folder a job.</param>
+    /// <param name="ending">Ending of its name.</param>
+    public string ResultOf(string job, string? lease, string ending) => Path.Combine(Results, job, lease ?? "", "clip" + ending);
+
+    /// <summary>Makes the folders for working on a job.</summary>
+    public void Begin(ClipJob claimed)
+    {
+        Own(WorkOf(claimed.Id), claimed.Owner);
+        Own(Path.Combine(Results, claimed.Id), claimed.Owner);
+        PrivateFiles.MakeFolder(AttemptOf(claimed));
+        PrivateFiles.MakeFolder(Path.Combine(Results, claimed.Id, claimed.Lease!));
+    }
+
+    /// <summary>Removes what was made under one lease.</summary>
+    public void RemoveAttempt(ClipJob claimed)
+    {
+        RemoveResult(claimed);
+        Remove(AttemptOf(claimed));
+        foreach (var job in new[] { Path.Combine(Results, claimed.Id), WorkOf(claimed.Id) })
+            RemoveEmpty(new DirectoryInfo(job), claimed.Owner);
+    }
+
+    /// <summary>Removes the result of a lease that was lost; the next server may still need the parts.</summary>
+    public void RemoveResult(ClipJob claimed) => Remove(Path.Combine(Results, claimed.Id, claimed.Lease!));
+
+    /// <summary>Removes all files of a job that is done, but for its result.</summary>
+    public void KeepResult(string job, string? lease)
+    {
+        Remove(WorkOf(job));
+        var results = new DirectoryInfo(Path.Combine(Results, job));
+        if (lease is null || !results.Exists)
+            return;
+        foreach (var other in results.GetDirectories().Where(d => d.Name != lease))
+            Remove(other.FullName);
+    }
+
+    private static void RemoveEmpty(DirectoryInfo job, string known)
+    {
+        if (!job.Exists || job.GetFileSystemInfos() is not [{ Name: OwnerFile } owner])
+            return;
+        try
+        {
+            owner.Delete();
+            job.Delete();
+        }
+        catch (IOException)
+        {
+            // Another server has just begun to work in it, and its files need an owner.
+            Own(job.FullName, known);
+        }
+    }
+
+    private string AttemptOf(ClipJob claimed) => Path.Combine(WorkOf(claimed.Id), claimed.Lease!);
+
+    // A server that was stopped for long may look for them when its own lease is an earlier one: then later ones are its successors'. A
+    // release that had one work folder a job left its files directly in it.
+    private IReadOnlyList<string> Earlier(ClipJob claimed, string name) => !Directory.Exists(WorkOf(claimed.Id)) ? []
+        : [.. Directory.EnumerateDirectories(WorkOf(claimed.Id))
+            .Where(d => NumberOf(Path.GetFileName(d)) is { } number && number < NumberOf(claimed.Lease!)).Append(WorkOf(claimed.Id))
+            .Select(d => Path.Combine(d, name)).Where(Directory.Exists)];
+
+    private static long? NumberOf(string lease) =>
+        lease.Split('-') is [var number, _] && long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n : null;
 
     /// <summary>Ids come from clients: only what <see cref="ClipQueue.NewId"/> makes is ever used in a path.</summary>
     public static bool IsId(string? id) => id is { Length: 32 } && id.All(char.IsAsciiHexDigitLower);
@@ -102,7 +226,7 @@ internal sealed class ClipFolders(ServerOptions options)
     public static void Own(string folder, string owner)
     {
         PrivateFiles.MakeFolder(folder);
-        File.WriteAllText(Path.Combine(folder, "owner"), owner);
+        File.WriteAllText(Path.Combine(folder, OwnerFile), owner);
     }
 
     /// <summary>The owner of a folder; null when there is no such folder.</summary>
@@ -110,7 +234,7 @@ internal sealed class ClipFolders(ServerOptions options)
     {
         try
         {
-            return File.ReadAllText(Path.Combine(folder, "owner"));
+            return File.ReadAllText(Path.Combine(folder, OwnerFile));
         }
         catch (IOException)
         {
@@ -135,6 +259,13 @@ internal sealed class ClipFolders(ServerOptions options)
             _owners.Clear();
         return OwnerOf(folder) is { Length: > 0 } owner ? _owners.GetOrAdd(folder, owner) : null;
     }
+
+    /// <summary>
+    /// Bytes that all parts of a job may take, those of earlier leases included: half of what its owner has, because the parts stay beside
+    /// the result until that is complete.
+    /// </summary>
+    public long MostPartsOf(ClipJob claimed) =>
+        Math.Max(1 << 20, (LeftFor(claimed.Owner) + PartsBefore(claimed).Append(PartsOf(claimed)).Sum(BytesIn)) / 2);
 
     /// <summary>Bytes that a key may still fill.</summary>
     public long LeftFor(string owner) => ((long)options.ClipDiskMb << 20) - UsedBy(owner);

@@ -34,22 +34,27 @@ internal sealed partial class ClipQueueHost(ServerOptions options, ClipFolders f
             if (_queue is null)
             {
                 PrivateFiles.MakeFolder(folders.Root);
-                _database = options.ClipDatabase.Length > 0
+                var database = _database ??= options.ClipDatabase.Length > 0
                     ? await ClipDatabase.OpenPostgresAsync(options.ClipDatabase, cancel).ConfigureAwait(false)
                     : await ClipDatabase.OpenSqliteAsync(folders.Database, cancel).ConfigureAwait(false);
-                _queue = new ClipQueue(_database, new ClipQueueOptions
+                var queue = new ClipQueue(database, new ClipQueueOptions
                 {
                     Lease = TimeSpan.FromSeconds(10),
                     MaxOpenPerOwner = options.ClipOpen,
-                    Retention = TimeSpan.FromHours(options.ClipKeepHours)
+                    Retention = TimeSpan.FromHours(options.ClipKeepHours),
+                    DatabaseClock = options.ClipStore.Length > 0,
                 }, time);
+                await queue.PingAsync(cancel).ConfigureAwait(false);
+                if (options.ClipStore.Length > 0)
+                    await MatchFilesAsync(database, queue, cancel).ConfigureAwait(false);
+                _queue = queue;
             }
             return _queue;
         }
         catch (Exception error) when (error is DbException or IOException or UnauthorizedAccessException or ArgumentException
             or System.Net.Sockets.SocketException)
         {
-            if (Shortage.Of(error) is { Resource: Resource.Disk } lacking)
+            if (Shortage.Of(error) is { Resource: Resource.Disk or Resource.Files } lacking)
                 throw new RequestRefusedException(lacking.Status, lacking.Words);
             // A database's error may contain addresses, names and paths, which only the operator may see.
             LogUnreachable(error);
@@ -60,6 +65,19 @@ internal sealed partial class ClipQueueHost(ServerOptions options, ClipFolders f
         {
             _opening.Release();
         }
+    }
+
+    // A queue and its files belong together: with the files of another queue, or none, everything would seem left over or lost. So a new
+    // database, or one that was named by mistake, gets only a folder that no other has.
+    private async Task MatchFilesAsync(ClipDatabase database, ClipQueue queue, CancellationToken cancel)
+    {
+        var jobs = folders.JobsOnDisk();
+        var ours = jobs.Count == 0;
+        foreach (var job in jobs)
+            ours = ours || await queue.FindAsync(job, cancel).ConfigureAwait(false) is not null;
+        folders.ExpectedId = await database.FilesIdAsync(() => ours ? folders.Name() : null, cancel).ConfigureAwait(false) ?? "";
+        if (folders.ExpectedId.Length == 0)
+            throw new ShortageException(Shortage.OtherFiles);
     }
 
     /// <summary>A job's row as it was at most a fifth of a second ago: all followers share one query.</summary>

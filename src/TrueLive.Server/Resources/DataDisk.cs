@@ -8,7 +8,8 @@ internal sealed class DataDisk(string folder)
     // On a small disk a fixed reserve would take all of it.
     private const int ReserveShare = 50;
 
-    private readonly string _trial = Path.Combine(folder, $".room-{Environment.ProcessId}");
+    // Servers on several machines may share the folder.
+    private readonly string _trial = Path.Combine(folder, $".room-{Environment.MachineName}-{Environment.ProcessId}");
     private readonly byte[] _page = new byte[4096];
 
     /// <summary>

@@ -45,6 +45,15 @@ internal static partial class PrivateFiles
         }
     }
 
+    /// <summary>
+    /// A second name for a file that is not written to any more, or a copy of it where the file system has no hard links.
+    /// </summary>
+    public static void Share(string from, string to)
+    {
+        if (Link(from, to) != 0)
+            File.Copy(from, to, overwrite: true);
+    }
+
     [LibraryImport("libc", EntryPoint = "link", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Link(string from, string to);
 

@@ -12,12 +12,13 @@ internal sealed partial class ServerHealth(
 
     // The worker asks all the time; checking less often lets the disk of an idle server sleep.
     private static readonly TimeSpan IdleFreshness = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan DatabaseTime = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(2);
     private static readonly string[] Tools = ["ffmpeg", "ffprobe"];
 
     private readonly SemaphoreSlim _looking = new(1, 1);
     private IReadOnlyList<Shortage> _last = [];
     private long? _looked;
+    private Task<Shortage?> _disk = Task.FromResult<Shortage?>(null);
 
     /// <summary>Why no clip is started, in words, as of the last check; null when nothing is short.</summary>
     public string? WhyClipsWait => Volatile.Read(ref _last) is [var first, ..] ? "Waits: " + first.Words : null;
@@ -33,13 +34,13 @@ internal sealed partial class ServerHealth(
             if (_looked is { } looked && time.GetElapsedTime(looked) < (idle && _last.Count == 0 ? IdleFreshness : Freshness))
                 return _last;
             var found = new List<Shortage>();
-            if (options.Clips)
+            if (options.Clips || options.ClipStore.Length > 0)
             {
-                if (folders.Disk.Look() is { } disk)
+                if (await DiskAsync(cancel).ConfigureAwait(false) is { } disk)
                     found.Add(disk);
                 if (await DatabaseAsync(cancel).ConfigureAwait(false) is { } database && !found.Contains(database))
                     found.Add(database);
-                if (!Tools.All(IsInstalled))
+                if (options.Clips && !Tools.All(IsInstalled))
                     found.Add(Shortage.NoFfmpeg);
             }
             if (OpenFiles.Share > OpenFiles.High)
@@ -60,11 +61,26 @@ internal sealed partial class ServerHealth(
 
     public void Dispose() => _looking.Dispose();
 
+    // A network share whose server is away may hold a thread for as long as it is; one thread is enough.
+    private async Task<Shortage?> DiskAsync(CancellationToken cancel)
+    {
+        if (_disk.IsCompleted)
+            _disk = Task.Run(folders.Look, CancellationToken.None);
+        try
+        {
+            return await _disk.WaitAsync(AnswerTime, time, cancel).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            return Shortage.FilesSilent;
+        }
+    }
+
     private async Task<Shortage?> DatabaseAsync(CancellationToken cancel)
     {
         if (!queueHost.InUse)
             return null;
-        using var late = new CancellationTokenSource(DatabaseTime, time);
+        using var late = new CancellationTokenSource(AnswerTime, time);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancel, late.Token);
         try
         {
@@ -77,7 +93,7 @@ internal sealed partial class ServerHealth(
         }
         catch (Exception error) when (error is System.Data.Common.DbException or RequestRefusedException)
         {
-            return Shortage.Of(error) ?? Shortage.DatabaseGone;
+            return folders.Misplaced ?? Shortage.Of(error) ?? Shortage.DatabaseGone;
         }
     }
 

@@ -10,6 +10,7 @@ namespace TrueLive.Server.Resources;
 internal enum Resource : byte
 {
     Disk,
+    Files,
     Database,
     Handles,
     Memory,
@@ -21,13 +22,20 @@ internal enum Resource : byte
 /// <param name="Words">For people: what is short and what to do. No paths, no addresses.</param>
 internal sealed record Shortage(Resource Resource, string Words)
 {
-    private const int NoMemory = 12, TryAgain = 11, FileTableFull = 23, TooManyFiles = 24, NoSpace = 28, ReadOnly = 30, OverQuota = 122;
+    private const int NoMemory = 12, TryAgain = 11, FileTableFull = 23, TooManyFiles = 24, NoSpace = 28, ReadOnly = 30, OverQuota = 122,
+        FailedIo = 5, NotConnected = 107, TimedOut = 110, HostDown = 112, StaleHandle = 116;
 
     public static readonly Shortage DiskFull = new(Resource.Disk,
         "The server's disk is full. Delete uploads, clips and journals that are not needed, or give it more room; it goes on by itself.");
     public static readonly Shortage DiskReadOnly = new(Resource.Disk,
         "The server cannot write to its data folder: the disk is read-only or the folder belongs to somebody else. It goes on by itself " +
         "once it can.");
+    public static readonly Shortage FilesSilent = new(Resource.Files,
+        "The disk with the server's files does not answer, or fails. If it is a network share, look at its server and its mount; it goes " +
+        "on by itself.");
+    public static readonly Shortage OtherFiles = new(Resource.Files,
+        "The folder clip_store is not the one that belongs to the queue in clip_database: its file queue-id is missing or another. Is it " +
+        "mounted, and is clip_database the right one? It goes on by itself once they are.");
     public static readonly Shortage DatabaseGone = new(
         Resource.Database, "The database of the clip queue does not answer. It goes on by itself once it does.");
     public static readonly Shortage OutOfHandles = new(Resource.Handles,
@@ -50,6 +58,7 @@ internal sealed record Shortage(Resource Resource, string Words)
         {
             var found = at switch
             {
+                ShortageException lacking => lacking.Lacking,
                 DbException database => ClipDatabase.LacksDisk(database) ? DiskFull : DatabaseGone,
                 MediaInterruptedException => FfmpegEnded,
                 MediaMachineException { Errno: 0 } => NoFfmpeg,
@@ -73,6 +82,13 @@ internal sealed record Shortage(Resource Resource, string Words)
         ReadOnly => DiskReadOnly,
         TooManyFiles or FileTableFull => OutOfHandles,
         NoMemory or TryAgain => OutOfMemory,
+        FailedIo or NotConnected or TimedOut or HostDown or StaleHandle => FilesSilent,
         _ => null,
     };
+}
+
+/// <summary>A <see cref="Shortage"/> that was found before anything failed for it.</summary>
+internal sealed class ShortageException(Shortage lacking) : IOException(lacking.Words)
+{
+    public Shortage Lacking => lacking;
 }

@@ -110,6 +110,28 @@ public sealed class ApiKeyTests : IDisposable
     }
 
     [Fact]
+    public void No_link_key_is_made_in_a_shared_folder_before_it_is_known_to_be_the_queues()
+    {
+        var options = Options;
+        options.ClipStore = Directory.CreateDirectory(Path.Combine(_data, "store")).FullName;
+        var ring = Ring(Key);
+        var owner = ring.Find(Key)!.Owner;
+        var folders = new ClipFolders(options);
+        var links = new SignedLinks(folders, ring, options, _time);
+        string Sign() => links.Sign("/v1/clips/x/result", owner);
+        Assert.Equal(Shortage.DatabaseGone, Assert.Throws<ShortageException>(Sign).Lacking);
+        // Not mounted.
+        folders.ExpectedId = "the queue's";
+        Assert.Equal(Shortage.OtherFiles, Assert.Throws<ShortageException>(Sign).Lacking);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(folders.Root));
+        folders.ExpectedId = folders.Name();
+        var link = Sign();
+        // Live sessions have links also while only the database is away.
+        var other = new SignedLinks(new ClipFolders(options), ring, options, _time);
+        Assert.Equal(link, other.Sign("/v1/clips/x/result", owner));
+    }
+
+    [Fact]
     public void A_link_ends_with_its_time_and_with_the_key_of_its_owner()
     {
         var key = ApiKeyFile.Create(Options.KeysPath, "maker", KeyScopes.All, _time.GetUtcNow(), null);

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
@@ -44,6 +45,19 @@ internal sealed class ClipServer : IAsyncDisposable
             $"testsrc2=s=256x192:r=15:d={seconds}"), "-pix_fmt", "yuv420p");
 
     public async Task<HttpResponseMessage> SendFileAsync(string path, string? key = null)
+    {
+        // On a busy machine ffprobe may not get as far as reading the file in its time.
+        while (true)
+        {
+            var answer = await SendOnceAsync(path, key);
+            if (answer.StatusCode != HttpStatusCode.UnsupportedMediaType
+                || !(await answer.Content.ReadAsStringAsync(Cancel)).Contains("could not be read within", StringComparison.Ordinal))
+                return answer;
+            answer.Dispose();
+        }
+    }
+
+    private async Task<HttpResponseMessage> SendOnceAsync(string path, string? key)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/uploads") { Content = new StreamContent(File.OpenRead(path)) };
         request.Headers.Add("X-File-Name", Uri.EscapeDataString(Path.GetFileName(path)));
