@@ -106,7 +106,7 @@ internal sealed partial class HlsOutput(HlsFolder folder, TimeSpan keyframes, Ti
         foreach (var old in gone)
             folder.Delete(old.Name);
         // Also those of children that died before their first segment.
-        for (; _oldestHead < _window.Segments.FirstOrDefault()?.Head; _oldestHead++)
+        for (; _window.Segments is [var oldest, ..] && _oldestHead < oldest.Head; _oldestHead++)
             folder.Delete(HlsSegment.HeadName(_oldestHead));
     }
 
