@@ -6,38 +6,56 @@ namespace TrueLive.Media.Codecs;
 /// <summary>openh264 at one size: constrained baseline, one slice, no delay, colour written into the sequence parameters.</summary>
 internal sealed unsafe class H264Encoder : ICodecEncoder
 {
+    // A frame that takes more than the room that openh264 gives it (about 8 bits a pixel: noise, at the finest steps that the bit rate allows)
+    // ends in an error, and the encoder with it. A new one with coarser steps takes its place.
+    private static readonly int[] FinestSteps = [0, 24, 36, 48];
+
     private readonly byte[] _info = GC.AllocateArray<byte>(OpenH264.InfoSize, pinned: true);
+    private readonly int _width;
+    private readonly int _height;
+    private readonly ColourSpace _colour;
+    private readonly double _frameRate;
     private byte[] _output = new byte[1 << 16];
     private nint _encoder;
     private int _bitrate;
+    private int _finest;
 
     public H264Encoder(int width, int height, ColourSpace colour, int bitrate, double frameRate)
     {
+        (_width, _height, _colour, _bitrate, _frameRate) = (width, height, colour, bitrate, frameRate);
+        Open(0);
+    }
+
+    private void Open(int finest)
+    {
+        Dispose();
+        _finest = finest;
         if (OpenH264.Create(out _encoder) != 0)
             throw new InvalidOperationException("openh264 could not make an encoder.");
         var quiet = 0;
         Table->SetOption(_encoder, OpenH264.OptionTraceLevel, &quiet);
         OpenH264.Parameters p;
         Table->GetDefaultParams(_encoder, &p);
-        (p.Width, p.Height, p.MaxFrameRate) = (width, height, (float)frameRate);
-        (p.RateControl, p.TargetBitrate, p.MaxBitrate) = (OpenH264.BitrateMode, bitrate, bitrate * 3 / 2);
+        (p.Width, p.Height, p.MaxFrameRate) = (_width, _height, (float)_frameRate);
+        (p.RateControl, p.TargetBitrate, p.MaxBitrate) = (OpenH264.BitrateMode, _bitrate, _bitrate * 3 / 2);
+        if (finest > 0)
+            p.FinestStep = FinestSteps[finest];
         (p.Complexity, p.Threads) = (0, 1);
         (p.IntraPeriod, p.ParameterSetIds) = (0, 0); // key frames only on request, constant ids
         p.FrameSkip = 0; // the pacer decides what is skipped
         (p.Denoise, p.BackgroundDetection, p.AdaptiveQuantization, p.SceneChangeDetection) = (0, 0, 0, 0);
         ref var layer = ref p.FirstLayer;
-        (layer.Width, layer.Height, layer.FrameRate) = (width, height, (float)frameRate);
-        (layer.Bitrate, layer.MaxBitrate) = (bitrate, bitrate * 3 / 2);
+        (layer.Width, layer.Height, layer.FrameRate) = (_width, _height, (float)_frameRate);
+        (layer.Bitrate, layer.MaxBitrate) = (_bitrate, _bitrate * 3 / 2);
         (layer.Profile, layer.SliceMode) = (OpenH264.Baseline, 0);
-        var matrix = (byte)(colour.Matrix == ColourMatrix.Bt709 ? 1 : 6);
-        (layer.HasVideoSignal, layer.VideoFormat, layer.FullRange, layer.HasColour) = (1, 5, (byte)(colour.FullRange ? 1 : 0), 1);
+        var matrix = (byte)(_colour.Matrix == ColourMatrix.Bt709 ? 1 : 6);
+        (layer.HasVideoSignal, layer.VideoFormat, layer.FullRange, layer.HasColour) = (1, 5, (byte)(_colour.FullRange ? 1 : 0), 1);
         (layer.Primaries, layer.Transfer, layer.Matrix) = (matrix, matrix, matrix);
         if (Table->InitializeExt(_encoder, &p) != 0)
         {
             Dispose();
-            throw new ArgumentException($"openh264 does not encode {width}x{height}; sides must be even and at least 16.");
+            throw new ArgumentException($"openh264 does not encode {_width}x{_height}; sides must be even and at least 16.");
         }
-        _bitrate = bitrate;
     }
 
     private OpenH264.Table* Table => *(OpenH264.Table**)_encoder;
@@ -59,7 +77,9 @@ internal sealed unsafe class H264Encoder : ICodecEncoder
     {
         data = [];
         keyFrame = false;
-        if (forceKey)
+        if (forceKey && _finest > 0)
+            Open(0);
+        else if (forceKey)
             Table->ForceIntraFrame(_encoder, 1);
         fixed (byte* info = _info, y = frame.Y, u = frame.U, v = frame.V)
         {
@@ -76,8 +96,12 @@ internal sealed unsafe class H264Encoder : ICodecEncoder
                 Height = frame.Height,
                 Milliseconds = rtpTime / 90,
             };
-            if (Table->EncodeFrame(_encoder, &picture, info) != 0)
-                return false;
+            while (Table->EncodeFrame(_encoder, &picture, info) != 0)
+            {
+                if (_finest == FinestSteps.Length - 1)
+                    return false;
+                Open(_finest + 1);
+            }
             var kind = *(int*)(info + OpenH264.FrameKindAt);
             var layers = *(int*)info;
             if (kind == OpenH264.Skipped || layers == 0)

@@ -46,6 +46,7 @@ internal static unsafe partial class OpenH264
         [FieldOffset(844)] public int ParameterSetIds;
         [FieldOffset(860)] public byte FrameSkip;
         [FieldOffset(864)] public int MaxBitrate;
+        [FieldOffset(872)] public int FinestStep; // iMinQp
         [FieldOffset(892)] public ushort Threads;
         [FieldOffset(908)] public byte Denoise;
         [FieldOffset(909)] public byte BackgroundDetection;

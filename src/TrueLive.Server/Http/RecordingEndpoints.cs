@@ -86,9 +86,18 @@ internal static class RecordingEndpoints
         var owner = links.Opens(http.Request) ? store.OwnerOf(id) : gate.OwnerOf(http.Request);
         if (owner is null || store.Find(owner, id) is not { } recording || recording.Part(file) is not { } part)
             return NoSuch();
+        GrowingFile bytes;
+        try
+        {
+            bytes = new GrowingFile(part.FullName);
+        }
+        catch (Exception gone) when (gone is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return NoSuch();
+        }
         AiMarkHeader.Tell(http.Response, recording.State.SourceType);
         http.Response.Headers.CacheControl = "no-store";
-        return Results.File(part.FullName, "video/mp4", enableRangeProcessing: true);
+        return Results.Stream(bytes, "video/mp4", enableRangeProcessing: true);
     }
 
     private static async Task<IResult> DeleteAsync(
