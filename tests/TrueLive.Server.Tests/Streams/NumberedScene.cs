@@ -44,28 +44,20 @@ public sealed class NumberedScene : IAsyncLifetime
         return ValueTask.CompletedTask;
     }
 
+    /// <summary>The numbers in a file.</summary>
+    public async Task<int[]> AllNumbersAsync(string file) => (await PlayAsync("-i", file)).Numbers;
+
     /// <summary>The numbers in what ffmpeg plays from an input; tried until so many pictures came.</summary>
     public async Task<int[]> NumbersAsync(int frames, params string[] input)
     {
         var began = TimeProvider.System.GetTimestamp();
         while (true)
         {
-            TestContext.Current.CancellationToken.ThrowIfCancellationRequested();
-            using var player = Process.Start(new ProcessStartInfo("ffmpeg",
-                [
-                    "-hide_banner", "-loglevel", "error", "-nostdin", .. input, "-frames:v", $"{frames}", "-fps_mode", "passthrough",
-                    "-vf", $"scale={Width}:{Height}", "-f", "rawvideo", "-pix_fmt", "yuv420p", "pipe:1",
-                ])
-            { RedirectStandardOutput = true, RedirectStandardError = true })!;
-            var errors = player.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-            var all = new MemoryStream();
-            await player.StandardOutput.BaseStream.CopyToAsync(all, TestContext.Current.CancellationToken);
-            await player.WaitForExitAsync(TestContext.Current.CancellationToken);
-            var size = Width * Height * 3 / 2;
-            if (all.Length >= (long)frames * size)
-                return [.. Enumerable.Range(0, frames).Select(i => NumberOf(all.GetBuffer().AsSpan(i * size, size)))];
+            var (numbers, errors) = await PlayAsync([.. input, "-frames:v", $"{frames}"]);
+            if (numbers.Length >= frames)
+                return numbers;
             if (TimeProvider.System.GetElapsedTime(began) > TimeSpan.FromMinutes(5))
-                Assert.Fail($"{all.Length / size} instead of {frames} pictures came of {string.Join(' ', input)}: {await errors}");
+                Assert.Fail($"{numbers.Length} instead of {frames} pictures came of {string.Join(' ', input)}: {errors}");
             await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, TestContext.Current.CancellationToken);
         }
     }
@@ -78,6 +70,24 @@ public sealed class NumberedScene : IAsyncLifetime
         Assert.All(numbers, n => Assert.InRange(n, 0, Frames - 1));
         var steps = numbers.Zip(numbers.Skip(1), (a, b) => (b - a + Frames) % Frames).Where(s => s > 0).ToArray();
         Assert.True(steps.Length >= 5 && steps.Count(s => s < Frames / 2) >= steps.Length * 3 / 4, string.Join(' ', numbers));
+    }
+
+    private async Task<(int[] Numbers, string Errors)> PlayAsync(params string[] input)
+    {
+        var cancel = TestContext.Current.CancellationToken;
+        using var player = Process.Start(new ProcessStartInfo("ffmpeg",
+            [
+                "-hide_banner", "-loglevel", "error", "-nostdin", .. input, "-fps_mode", "passthrough",
+                "-vf", $"scale={Width}:{Height}", "-f", "rawvideo", "-pix_fmt", "yuv420p", "pipe:1",
+            ])
+        { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var errors = player.StandardError.ReadToEndAsync(cancel);
+        var all = new MemoryStream();
+        await player.StandardOutput.BaseStream.CopyToAsync(all, cancel);
+        await player.WaitForExitAsync(cancel);
+        const int Size = Width * Height * 3 / 2;
+        return ([.. Enumerable.Range(0, (int)(all.Length / Size)).Select(i => NumberOf(all.GetBuffer().AsSpan(i * Size, Size)))],
+            await errors);
     }
 
     private int NumberOf(ReadOnlySpan<byte> packed)

@@ -58,18 +58,18 @@ public sealed class RtmpSourceTests(StreamServer server) : IClassFixture<StreamS
         var stream = await server.BeginAsync($"rtmp://:{port}/live/secret-key-1?mode=listener", null, "file:" + name);
         JsonNode? now = null;
         // Who sends nothing for five seconds is let go, and on a starved machine that is how long an encoder may take: it comes back.
-        for (var begun = 0; begun < 5 && !(now?["outputs"]![0]!["frames"]!.GetValue<long>() >= 60); begun++)
+        for (var begun = 0; begun < 5 && !(now?["session"]!["stats"]!["sent"]!.GetValue<long>() >= 60); begun++)
         {
             await using var encoder = Program.Start("/usr/bin/python3",
                 Path.Combine(AppContext.BaseDirectory, "Streams", "rtmp_publisher.py"), element, server.Scene.Path,
                 $"rtmp://127.0.0.1:{port}/live/secret-key-1");
             await NativeClient.UntilAsync(async () =>
-                (long)(now = await server.StreamAsync(stream))["outputs"]![0]!["frames"]! >= 60 || encoder.HasEnded);
+                (long)(now = await server.StreamAsync(stream))["session"]!["stats"]!["sent"]! >= 60 || encoder.HasEnded);
             TestContext.Current.TestOutputHelper?.WriteLine(encoder.Said);
         }
-        Assert.True((long)now!["outputs"]![0]!["frames"]! >= 60, $"{now}");
+        Assert.True((long)now!["session"]!["stats"]!["sent"]! >= 60, $"{now}");
         await server.EndAsync(stream);
-        NumberedScene.Move(await server.Scene.NumbersAsync(45, "-i", Path.Combine(server.Scene.Folder, name)));
+        NumberedScene.Move(await server.Scene.AllNumbersAsync(Path.Combine(server.Scene.Folder, name)));
     }
 
     [Fact]

@@ -68,9 +68,18 @@ public sealed class StreamServer : IAsyncLifetime
     /// <summary>Ends a stream that has a recording: what was recorded until then can be played.</summary>
     internal async Task IsRecordedAsync(JsonNode stream, string name)
     {
-        await UntilAsync(stream, s => s["outputs"]!.AsArray().Any(o => (string?)o!["kind"] == "file" && (long)o["frames"]! >= 60));
+        // Repeated pictures are recorded too while a busy machine gives none.
+        long? before = null;
+        await UntilAsync(stream, s =>
+        {
+            var (sent, recorded) = ((long)s["session"]!["stats"]!["sent"]!,
+                (long)s["outputs"]!.AsArray().First(o => (string?)o!["kind"] == "file")!["frames"]!);
+            if (recorded > 0)
+                before ??= sent;
+            return recorded >= 60 && sent - before >= 45;
+        });
         await EndAsync(stream);
-        NumberedScene.Move(await Scene.NumbersAsync(45, "-i", Path.Combine(Scene.Folder, name)));
+        NumberedScene.Move(await Scene.AllNumbersAsync(Path.Combine(Scene.Folder, name)));
     }
 
     internal static string Id(JsonNode stream) => (string)stream["session"]!["id"]!;
