@@ -24,6 +24,11 @@ internal sealed partial class StreamLog(ILogger logger)
     /// <summary>Somebody may not publish.</summary>
     public void Refused(IPAddress from, int port, string why) => LogRefused(logger, from, port, why);
 
+    /// <summary>Streams do not end, and the server stops without them.</summary>
+    public void Overdue(IEnumerable<StreamLegs> streams) =>
+        LogOverdue(logger, string.Join(", ", streams.Select(l => $"{l.Hosted.Session.Id} (source {Word(l.Source?.Status.State ?? LegState.Ended)}, "
+            + $"outputs {string.Join(' ', l.Outputs.Select(o => Word(o.Status.State)))})")));
+
     [LoggerMessage(
         EventId = 2101, EventName = "stream_began", Level = LogLevel.Information,
         Message = "Session {Session} is a stream from {Source} to {Outputs}.")]
@@ -40,4 +45,8 @@ internal sealed partial class StreamLog(ILogger logger)
         EventId = 2104, EventName = "publisher_refused", Level = LogLevel.Warning,
         Message = "A publisher at {From} was turned away on RTMP port {Port}: {Why}")]
     private static partial void LogRefused(ILogger logger, IPAddress from, int port, string why);
+
+    [LoggerMessage(EventId = 2109, EventName = "stream_overdue", Level = LogLevel.Error,
+        Message = "The server stops though the streams of these sessions have not ended in 30 s: {Streams}.")]
+    private static partial void LogOverdue(ILogger logger, string streams);
 }

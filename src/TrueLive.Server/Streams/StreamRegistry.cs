@@ -146,7 +146,14 @@ internal sealed class StreamRegistry : IAsyncDisposable
     {
         foreach (var legs in _legs.Values)
             Close(legs);
-        await Task.WhenAll(_closing.Values).ConfigureAwait(false);
+        try
+        {
+            await Task.WhenAll(_closing.Values).WaitAsync(SessionRegistry.LongestEnd, _time).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            _log.Overdue(_closing.Keys);
+        }
         Hls.Dispose();
         _access.Dispose();
     }
@@ -189,16 +196,32 @@ internal sealed class StreamRegistry : IAsyncDisposable
 
     private void Close(StreamLegs legs)
     {
-        if (!_legs.TryRemove(KeyValuePair.Create(legs.Hosted.Session.Id, legs)))
+        // Known as closing before it is gone, so that whoever disposes of all waits for it.
+        var closed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        if (!_closing.TryAdd(legs, closed.Task))
             return;
-        var closing = new Task<Task>(CloseAsync);
-        _closing[legs] = closing.Unwrap();
-        closing.Start(TaskScheduler.Default);
+        if (_legs.TryRemove(KeyValuePair.Create(legs.Hosted.Session.Id, legs)))
+            _ = Task.Run(CloseAsync);
+        else
+            Closed();
 
         async Task CloseAsync()
         {
-            await legs.DisposeAsync().ConfigureAwait(false);
+            try
+            {
+                await legs.DisposeAsync().ConfigureAwait(false);
+                Closed();
+            }
+            catch (Exception error)
+            {
+                closed.SetException(error);
+            }
+        }
+
+        void Closed()
+        {
             _closing.TryRemove(legs, out _);
+            closed.SetResult();
         }
     }
 

@@ -37,6 +37,11 @@ internal sealed class Program : IAsyncDisposable
             RedirectStandardInput = true,
         })!);
 
+    /// <summary>
+    /// For the address of a caller over SRT, which else gives up after three seconds: on a busy machine the called one may not listen yet.
+    /// </summary>
+    public const string Patient = "connect_timeout=240000&timeout=240000000";
+
     /// <summary>ffmpeg that sends the numbered scene in real time, without end, as it was coded.</summary>
     public static Program Publish(NumberedScene scene, params string[] to) =>
         Start("ffmpeg", ["-hide_banner", "-loglevel", "error", "-nostdin", "-re", "-stream_loop", "-1", "-i", scene.Path, "-c", "copy",

@@ -53,10 +53,12 @@ public sealed class StreamSourceTests(StreamServer server) : IClassFixture<Strea
         var port = FreePort.Next();
         var stream = await server.BeginAsync($"srt://:{port}?mode=listener&passphrase=0123456789ab", null, "file:waited.mp4");
         Assert.DoesNotContain("0123456789ab", stream.ToString(), StringComparison.Ordinal);
-        await using var wrong = Program.Publish(server.Scene, "-f", "mpegts", $"srt://127.0.0.1:{port}?passphrase=not-the-phrase");
+        await using var wrong = Program.Publish(
+            server.Scene, "-f", "mpegts", $"srt://127.0.0.1:{port}?passphrase=not-the-phrase&{Program.Patient}");
         await NativeClient.UntilAsync(() => wrong.HasEnded);
         Assert.Equal("connecting", (string?)(await server.StreamAsync(stream))["source"]!["state"]);
-        await using var sender = Program.Publish(server.Scene, "-f", "mpegts", $"srt://127.0.0.1:{port}?passphrase=0123456789ab");
+        await using var sender = Program.Publish(
+            server.Scene, "-f", "mpegts", $"srt://127.0.0.1:{port}?passphrase=0123456789ab&{Program.Patient}");
         await server.IsRecordedAsync(stream, "waited.mp4");
     }
 
@@ -102,7 +104,7 @@ public sealed class StreamSourceTests(StreamServer server) : IClassFixture<Strea
         var epoch = -1;
         for (var times = 0; times < 2; times++)
         {
-            await using var sender = Program.Publish(server.Scene, "-f", "mpegts", $"srt://127.0.0.1:{port}");
+            await using var sender = Program.Publish(server.Scene, "-f", "mpegts", $"srt://127.0.0.1:{port}?{Program.Patient}");
             var live = await server.UntilAsync(stream, s => StreamServer.IsLive(s) && (long)s["outputs"]![0]!["frames"]! > 30
                 && (int)s["session"]!["epoch"]! > epoch);
             Assert.DoesNotContain("repeated", (string?)live["session"]!["stats"]!["degraded"] ?? "", StringComparison.Ordinal);

@@ -41,6 +41,10 @@ internal static partial class SessionLog
             all.DelayP50.TotalMilliseconds, all.DelayP99.TotalMilliseconds, drops, words);
     }
 
+    /// <summary>Sessions do not end, and the server stops without them.</summary>
+    public static void Overdue(ILogger logger, IEnumerable<HostedSession> sessions) =>
+        LogOverdue(logger, string.Join(", ", sessions.Select(h => h.Session.Id)));
+
     [LoggerMessage(EventId = 2001, EventName = "session_moved", Level = LogLevel.Information,
         Message = "Session {Session}: {From} -> {To}.")]
     private static partial void LogMoved(ILogger logger, string session, SessionState from, SessionState to);
@@ -60,6 +64,10 @@ internal static partial class SessionLog
         ILogger logger, string session, double seconds, string model, int width, int height, long framesIn, double rateIn, long framesMade,
         long framesOut, double rateOut,
         double delayP50Ms, double delayP99Ms, string drops, string why);
+
+    [LoggerMessage(EventId = 2011, EventName = "session_overdue", Level = LogLevel.Error,
+        Message = "The server stops though these sessions have not ended in 30 s: {Sessions}.")]
+    private static partial void LogOverdue(ILogger logger, string sessions);
 
     [LoggerMessage(EventId = 2007, EventName = "session_unused", Level = LogLevel.Information,
         Message = "Session {Session} ended after {Seconds:0.0} s without a frame. {Why}")]

@@ -320,6 +320,9 @@ internal sealed partial class SessionRegistry(
         }
     }
 
+    /// <summary>Time that a session has to end when the server stops: a model or a program that hangs must not hold it for ever.</summary>
+    public static readonly TimeSpan LongestEnd = TimeSpan.FromSeconds(30);
+
     /// <summary>Takes no new sessions and ends those that run.</summary>
     public async Task DrainAsync()
     {
@@ -330,7 +333,18 @@ internal sealed partial class SessionRegistry(
         await Task.WhenAll(_closing.Values.Select(c => c.Task)).ConfigureAwait(false);
     }
 
-    public async ValueTask DisposeAsync() => await DrainAsync().ConfigureAwait(false);
+    /// <summary>As <see cref="DrainAsync"/>, for <see cref="LongestEnd"/> at most.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        try
+        {
+            await DrainAsync().WaitAsync(LongestEnd, time).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            SessionLog.Overdue(logger, _closing.Keys);
+        }
+    }
 
     private Task RemoveAsync(HostedSession hosted) => RemoveAsync(hosted, EndCause.ControlServer);
 
