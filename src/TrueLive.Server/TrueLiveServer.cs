@@ -110,10 +110,14 @@ public static partial class TrueLiveServer
         services.AddSingleton(p => new SessionRegistry(models, p.GetRequiredService<Admission>(), options, time,
             p.GetRequiredService<ILogger<SessionRegistry>>())
         {
-            // Where the operator sets a number, nothing else counts.
-            Measured = options.MaxSessions > 0 ? (_, _, _, _) => Task.CompletedTask : p.GetRequiredService<CapacityMeasurement>().KnowAsync,
             Pictures = p.GetRequiredService<PictureStore>().Named,
-            Quota = p.GetRequiredService<Quotas>().Refuse,
+            Places =
+            {
+                // Where the operator sets a number, nothing else counts.
+                Measured = options.MaxSessions > 0 ? (_, _, _, _) => Task.CompletedTask
+                    : p.GetRequiredService<CapacityMeasurement>().KnowAsync,
+                Quota = p.GetRequiredService<Quotas>().Refuse,
+            },
         });
         services.AddSingleton<IUsageStore, UsageFolder>();
         // The meter stops first, and what it has counted is then written.

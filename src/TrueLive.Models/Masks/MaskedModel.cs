@@ -11,25 +11,16 @@ namespace TrueLive.Models.Masks;
 public sealed class MaskedModel : IVideoModel
 {
     private readonly TimeProvider _time;
-    private volatile Told _told;
+    private readonly AddedParameters _told;
 
-    private MaskedModel(IVideoModel model, TimeProvider time) => (Model, _time, _told) = (model, time, new Told(model.Info));
+    private MaskedModel(IVideoModel model, TimeProvider time) =>
+        (Model, _time, _told) = (model, time, new AddedParameters(model, KeepMask.Parameters));
 
     /// <summary>The model without the mask.</summary>
     public IVideoModel Model { get; }
 
     /// <inheritdoc/>
-    public ModelInfo Info
-    {
-        get
-        {
-            // A model may learn more about itself when it is loaded.
-            var (told, now) = (_told, Model.Info);
-            if (!ReferenceEquals(told.Bare, now))
-                _told = told = new Told(now);
-            return told.Masked;
-        }
-    }
+    public ModelInfo Info => _told.Info;
 
     /// <inheritdoc/>
     public TimeSpan ProcessorTimeElsewhere => Model.ProcessorTimeElsewhere;
@@ -68,9 +59,4 @@ public sealed class MaskedModel : IVideoModel
 
     /// <inheritdoc/>
     public void Dispose() => Model.Dispose();
-
-    private sealed record Told(ModelInfo Bare)
-    {
-        public ModelInfo Masked { get; } = Bare with { Parameters = [.. Bare.Parameters, .. KeepMask.Parameters] };
-    }
 }

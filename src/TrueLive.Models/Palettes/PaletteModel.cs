@@ -9,25 +9,16 @@ namespace TrueLive.Models.Palettes;
 public sealed class PaletteModel : IVideoModel
 {
     private readonly TimeProvider _time;
-    private volatile Told _told;
+    private readonly AddedParameters _told;
 
-    private PaletteModel(IVideoModel model, TimeProvider time) => (Model, _time, _told) = (model, time, new Told(model.Info));
+    private PaletteModel(IVideoModel model, TimeProvider time) =>
+        (Model, _time, _told) = (model, time, new AddedParameters(model, Palette.Parameters));
 
     /// <summary>The model without the palette.</summary>
     public IVideoModel Model { get; }
 
     /// <inheritdoc/>
-    public ModelInfo Info
-    {
-        get
-        {
-            // A model may learn more about itself when it is loaded.
-            var (told, now) = (_told, Model.Info);
-            if (!ReferenceEquals(told.Bare, now))
-                _told = told = new Told(now);
-            return told.Whole;
-        }
-    }
+    public ModelInfo Info => _told.Info;
 
     /// <inheritdoc/>
     public TimeSpan ProcessorTimeElsewhere => Model.ProcessorTimeElsewhere;
@@ -59,9 +50,4 @@ public sealed class PaletteModel : IVideoModel
 
     /// <inheritdoc/>
     public void Dispose() => Model.Dispose();
-
-    private sealed record Told(ModelInfo Bare)
-    {
-        public ModelInfo Whole { get; } = Bare with { Parameters = [.. Bare.Parameters, .. Palette.Parameters] };
-    }
 }

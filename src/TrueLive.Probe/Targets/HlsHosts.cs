@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using TrueLive.WebRtc.Transport;
 
 namespace TrueLive.Probe.Targets;
@@ -65,16 +64,6 @@ internal sealed class HlsHosts : IDisposable
     {
         var to = context.DnsEndPoint;
         var usable = Usable(to.Host, await Dns.GetHostAddressesAsync(to.Host, cancel).ConfigureAwait(false));
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        try
-        {
-            await socket.ConnectAsync(usable, to.Port, cancel).ConfigureAwait(false);
-            return new NetworkStream(socket, ownsSocket: true);
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
+        return await CheckedAddresses.ConnectAsync(usable, to.Port, cancel).ConfigureAwait(false);
     }
 }

@@ -51,13 +51,9 @@ internal sealed class PairTrial(TrialOptions options, TrialSetting setting)
             await using var second = opened;
             return await MeasureAsync(first, second).ConfigureAwait(false);
         }
-        catch (OperationCanceledException) when (setting.Stop.IsCancellationRequested)
+        catch (Exception over) when (setting.WhyOver(over) is { } why)
         {
-            return NotTested("stopped by the user");
-        }
-        catch (TargetException lost)
-        {
-            return NotTested(lost.Message);
+            return NotTested(why);
         }
     }
 

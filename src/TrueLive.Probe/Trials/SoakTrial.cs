@@ -53,11 +53,9 @@ internal sealed class SoakTrial(TrialOptions options, TrialSetting setting, doub
                         _cycles.Count > 0 ? _cycles[^1].Limit : double.PositiveInfinity)), CancellationToken.None);
                 }
             }
-            catch (Exception stopped) when (stopped is TargetException
-                || (stopped is OperationCanceledException && setting.Stop.IsCancellationRequested))
+            catch (Exception over) when (setting.WhyOver(over) is { } why)
             {
-                byTarget = stopped is TargetException;
-                ended = byTarget ? stopped.Message : "stopped by the user";
+                (byTarget, ended) = (over is TargetException, why);
             }
             var seconds = setting.Time.GetElapsedTime(began).TotalSeconds;
             await analysis.ConfigureAwait(false);

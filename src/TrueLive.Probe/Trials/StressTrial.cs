@@ -49,24 +49,19 @@ internal sealed class StressTrial(TrialOptions options, TrialSetting setting)
             {
                 await SendAsync(lane.Target, sender).ConfigureAwait(false);
             }
-            catch (Exception stopped) when (stopped is TargetException
-                || (stopped is OperationCanceledException && setting.Stop.IsCancellationRequested))
+            catch (Exception over) when (setting.WhyOver(over) is { } why)
             {
-                ended = stopped is TargetException ? stopped.Message : "stopped by the user";
-                _cutting &= stopped is TargetException;
+                ended = why;
+                _cutting &= over is TargetException;
             }
             var seen = lane.Seen();
             // The analysis may take minutes, and an open session may be paid by the second.
             await lane.DisposeAsync().ConfigureAwait(false);
             return sender.Invalid is { } reason ? Nothing(reason, "invalid") : Judge(plan, seen, ended);
         }
-        catch (TargetException refused)
+        catch (Exception over) when (setting.WhyOver(over) is { } why)
         {
-            return Nothing(refused.Message, "not tested");
-        }
-        catch (OperationCanceledException) when (setting.Stop.IsCancellationRequested)
-        {
-            return Nothing("stopped by the user", "not tested");
+            return Nothing(why, "not tested");
         }
     }
 

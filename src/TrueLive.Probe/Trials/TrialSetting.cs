@@ -20,6 +20,14 @@ internal sealed record TrialSetting(
     /// <summary>The analysis of one coded stretch: delay and alignment, not the nature.</summary>
     public AnalysisEffort Effort => new(39, Threads) { WithNature = false, Thorough = false };
 
+    /// <summary>Why a trial is over: what the target said, or that the user stopped it; null for any other failure.</summary>
+    public string? WhyOver(Exception failure) => failure switch
+    {
+        TargetException lost => lost.Message,
+        OperationCanceledException when Stop.IsCancellationRequested => "stopped by the user",
+        _ => null,
+    };
+
     /// <summary>An independent secret for one purpose.</summary>
     public ProbeSeed SeedOf(string purpose) => ProbeSeed.From($"{Seed.Hex} {purpose}");
 }

@@ -8,8 +8,8 @@ namespace TrueLive.Server.Access;
 internal sealed class HostRefusedException(string message) : Exception(message);
 
 /// <summary>
-/// Calls only hosts that the operator allowed, and a private address only if its host is named in full. It connects to the very address
-/// that was checked, so a DNS answer that changes in between (DNS rebinding) has no effect. Follows no redirects and uses no proxy.
+/// Calls only hosts that the operator allowed, and a private address only if its host is named in full.
+/// It connects to the very address that was checked (<see cref="CheckedAddresses"/>). Follows no redirects and uses no proxy.
 /// </summary>
 internal sealed class OutboundHosts(IReadOnlyList<string> allowed, string setting) : IDisposable
 {
@@ -62,17 +62,7 @@ internal sealed class OutboundHosts(IReadOnlyList<string> allowed, string settin
     private static async ValueTask<Stream> ConnectAsync(IReadOnlyList<string> allowed, DnsEndPoint to, CancellationToken cancel)
     {
         var usable = await ResolveAsync(allowed, to.Host, cancel).ConfigureAwait(false);
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        try
-        {
-            await socket.ConnectAsync(usable, to.Port, cancel).ConfigureAwait(false);
-            return new NetworkStream(socket, ownsSocket: true);
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
+        return await CheckedAddresses.ConnectAsync(usable, to.Port, cancel).ConfigureAwait(false);
     }
 
     private static async Task<IPAddress[]> ResolveAsync(IReadOnlyList<string> allowed, string host, CancellationToken cancel)

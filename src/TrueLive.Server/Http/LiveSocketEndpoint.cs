@@ -45,12 +45,12 @@ internal static class LiveSocketEndpoint
             // free, so that nobody behind it gets it.
             if (string.IsNullOrEmpty(token))
             {
-                registry.Settle(admitted.Hosted.Session.Id, made: false);
+                registry.Places.Settle(admitted.Hosted.Session.Id, made: false);
                 registry.End(admitted.Hosted, EndCause.ControlClient);
             }
             return Problems.Of(StatusCodes.Status426UpgradeRequired, "This address speaks WebSocket.");
         }
-        registry.Settle(admitted.Hosted.Session.Id, made: true);
+        registry.Places.Settle(admitted.Hosted.Session.Id, made: true);
         using var webSocket = await http.WebSockets.AcceptWebSocketAsync(SocketProtocol.Accept(http)).ConfigureAwait(false);
         span?.Dispose();
         using var socket = new JpegSocket(webSocket, budget, large, decoders.ForPictures(admitted.Hosted.Session.Id),

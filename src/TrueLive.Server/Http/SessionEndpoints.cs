@@ -29,7 +29,7 @@ internal static class SessionEndpoints
         sessions.MapDelete("/{id}", End).WithSummary("End a session").Produces(200).ProducesProblem(404);
         app.MapDelete(LineTickets.Path + "/{ticket}", (string ticket, SessionRegistry registry) =>
         {
-            registry.LeaveLine(ticket);
+            registry.Places.Leave(ticket);
             return Results.NoContent();
         }).WithTags("Sessions").WithSummary("Leave the waiting line").Produces(204);
     }
@@ -52,7 +52,7 @@ internal static class SessionEndpoints
                 Line = LineTickets.Of(http.Request, gate.OwnerOf(http.Request)),
             };
             var hosted = await registry.CreateAsync(request, http.RequestAborted).ConfigureAwait(false);
-            registry.Settle(hosted.Session.Id, made: true);
+            registry.Places.Settle(hosted.Session.Id, made: true);
             return Results.Created($"/v1/sessions/{hosted.Session.Id}", SessionView.From(hosted, gate, withToken: true));
         }
         catch (RequestRefusedException refused)

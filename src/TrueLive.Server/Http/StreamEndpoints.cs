@@ -67,7 +67,7 @@ internal static class StreamEndpoints
             };
             var request = new StreamRequest(source, session, body.Loop ?? false, onLoss, Trusted: false);
             var legs = await registry.BeginAsync(request, outputs, http.RequestAborted).ConfigureAwait(false);
-            sessions.Settle(legs.Hosted.Session.Id, made: true);
+            sessions.Places.Settle(legs.Hosted.Session.Id, made: true);
             return Results.Created($"/v1/streams/{legs.Hosted.Session.Id}", StreamView.From(legs, gate));
         }
         catch (RequestRefusedException refused)

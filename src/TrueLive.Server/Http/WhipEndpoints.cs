@@ -164,7 +164,7 @@ internal static partial class WhipEndpoints
             };
             _ = RunAsync(http, client, client.RunAsync(IsNew(http, admitted), life.ApplicationStopped));
             var id = admitted.Hosted.Session.Id;
-            registry.Settle(id, made: true);
+            registry.Places.Settle(id, made: true);
             http.Response.Headers[TokenHeader] = admitted.Hosted.Token;
             http.Response.Headers[ConnectionHeader] = $"{admitted.Number}";
             return Created(http, $"/whip/{id}/{client.Id}", peer, admitted.Hosted);
@@ -181,7 +181,7 @@ internal static partial class WhipEndpoints
             if (admitted is not null && IsNew(http, admitted))
             {
                 // Back in line before the place is free.
-                registry.Settle(admitted.Hosted.Session.Id, made: false);
+                registry.Places.Settle(admitted.Hosted.Session.Id, made: false);
                 registry.End(admitted.Hosted, Core.Sessions.EndCause.ControlClient);
             }
             return Unanswered(error);

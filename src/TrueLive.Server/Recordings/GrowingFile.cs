@@ -1,6 +1,8 @@
 namespace TrueLive.Server.Recordings;
 
-/// <summary>A file that another still writes, read as far as it went when it was opened: an answer's length is said before its bytes.</summary>
+/// <summary>
+/// A file that another still writes, read as far as it went when it was opened: an answer's length is said before its bytes.
+/// </summary>
 internal sealed class GrowingFile : FileStream
 {
     private readonly long _length;

@@ -31,7 +31,8 @@ internal sealed class ServerMetrics : IDisposable
                 .Select(g =>
                 new Measurement<int>(g.Count(), new KeyValuePair<string, object?>("state", g.Key.ToString().ToLowerInvariant()))),
             "{session}", "Sessions by state.");
-        _meter.CreateObservableGauge("truelive.waiting", () => registry.Waiting, "{client}", "Clients that wait in line for a place.");
+        _meter.CreateObservableGauge(
+            "truelive.waiting", () => registry.Places.Waiting, "{client}", "Clients that wait in line for a place.");
         _meter.CreateObservableGauge(
             "truelive.sessions.degraded", () =>
                 registry.Hosted.Count(s => s.SourceLost is not null || s.Session.Stats.DegradedTo is not null), "{session}",

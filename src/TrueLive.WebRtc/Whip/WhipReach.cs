@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Net;
-using System.Net.Sockets;
 using TrueLive.WebRtc.Transport;
 
 namespace TrueLive.WebRtc.Whip;
@@ -52,18 +51,9 @@ internal sealed class ReachedServer(WhipReach reach, TimeSpan connectTime)
         IPAddress[] usable = reach == WhipReach.Public ? [.. addresses.Where(a => !PrivateAddress.Is(a))] : addresses;
         if (usable.Length == 0)
             throw new IOException($"{to.Host} is in a private network, which this run may not reach.");
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        try
-        {
-            await socket.ConnectAsync(usable, to.Port, cancel).ConfigureAwait(false);
-            _connected[Plain(((IPEndPoint)socket.RemoteEndPoint!).Address)] = true;
-            return new NetworkStream(socket, ownsSocket: true);
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
+        var stream = await CheckedAddresses.ConnectAsync(usable, to.Port, cancel).ConfigureAwait(false);
+        _connected[Plain(((IPEndPoint)stream.Socket.RemoteEndPoint!).Address)] = true;
+        return stream;
     }
 
     private static IPAddress Plain(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;

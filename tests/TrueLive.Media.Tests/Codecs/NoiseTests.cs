@@ -3,7 +3,9 @@ using TrueLive.Media.Codecs;
 
 namespace TrueLive.Media.Tests.Codecs;
 
-/// <summary>What an untrained model, a television without an aerial or a sensor in the dark gives: openh264 ended for good at such a picture.</summary>
+/// <summary>
+/// What an untrained model, a television without an aerial or a sensor in the dark gives: openh264 ended for good at such a picture.
+/// </summary>
 public sealed class NoiseTests
 {
     [Theory]

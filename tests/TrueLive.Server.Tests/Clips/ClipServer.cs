@@ -2,10 +2,17 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using Microsoft.Extensions.DependencyInjection;
+using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
+using TrueLive.Core.Sessions;
+using TrueLive.Media.Files;
 using TrueLive.Media.Tests.Files;
 using TrueLive.Server.Configuration;
+using TrueLive.Server.Journals;
+using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Tests.Http;
+using TrueLive.Server.Tests.Journals;
 
 namespace TrueLive.Server.Tests.Clips;
 
@@ -87,6 +94,57 @@ internal sealed class ClipServer : IAsyncDisposable
         }
         return told;
     }
+
+    /// <summary>What a look at each picture of a finished clip finds.</summary>
+    public async Task<T[]> LookAsync<T>(JsonNode done, Func<VideoFrame, T> look)
+    {
+        Assert.Equal("done", (string)done["state"]!);
+        var path = Path.Combine(Data, "result.mkv");
+        await File.WriteAllBytesAsync(path, await Http.GetByteArrayAsync((string)done["result"]!["url"]!, Cancel), Cancel);
+        var file = await MediaFile.OpenAsync(path, Cancel);
+        await using var source = FileSource.Open(file, file.Width, file.Height, new FramePool("result"));
+        var found = new List<T>();
+        while (await source.ReadAsync(Cancel) is { } frame)
+        {
+            using (frame)
+                found.Add(look(frame));
+        }
+        return [.. found];
+    }
+
+    /// <summary>The level among these that each picture of a finished clip is nearest to in its middle.</summary>
+    public Task<int[]> LevelsAsync(JsonNode done, params int[] levels) => LookAsync(done, frame =>
+    {
+        // Encoding and the colour range shift the level a little.
+        var luma = frame.Y[frame.StrideY * (frame.Height / 2) + frame.Width / 2];
+        return levels.MinBy(l => Math.Abs(l - luma));
+    });
+
+    /// <summary>Runs a session with a journal over some pictures, and gives the id of the journal once it is written.</summary>
+    /// <param name="session">What the session is created with.</param>
+    /// <param name="frames">Pictures that its client sends.</param>
+    /// <param name="changed">The picture before which it is changed.</param>
+    /// <param name="change">What is changed.</param>
+    public async Task<string> JournalAsync(object session, int frames, int changed, PromptChange change)
+    {
+        var made = await JsonAsync(await Http.PostAsJsonAsync("/v1/sessions", session, Cancel));
+        await Http.PostAsync($"/v1/sessions/{made["id"]}/journal", null, Cancel);
+        var registry = Services.GetRequiredService<SessionRegistry>();
+        var hosted = registry.Find((string)made["id"]!)!;
+        var camera = new SteppedCamera(frames, frame =>
+        {
+            if (frame == changed)
+                Assert.Null(registry.Update(hosted, "a", change).Rejected);
+        });
+        await registry.RunAsync(hosted, "test", camera, camera, Cancel);
+        var id = (string)(await JsonAsync(await Http.DeleteAsync($"/v1/sessions/{made["id"]}/journal", Cancel)))["id"]!;
+        await Services.GetRequiredService<JournalStore>().WrittenAsync(id).WaitAsync(Cancel);
+        return id;
+    }
+
+    /// <summary>The prompts of a journal that is written.</summary>
+    public IEnumerable<(TimeSpan At, Prompt Prompt)> CuesOf(string journal, IVideoModel model) =>
+        Journal.Open(Path.Combine(Data, "clips", "journals", journal))!.Prompts(model).Cues;
 
     public static async Task<JsonNode> JsonAsync(HttpResponseMessage answer) => (await answer.Content.ReadFromJsonAsync<JsonNode>(Cancel))!;
 

@@ -1,18 +1,13 @@
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
-using Microsoft.Extensions.DependencyInjection;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
-using TrueLive.Media.Files;
 using TrueLive.Media.Tests.Files;
 using TrueLive.Models.Masks;
-using TrueLive.Server.Journals;
-using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Tests.Clips;
 using TrueLive.Server.Tests.Http;
 using TrueLive.Server.Tests.Interactive;
-using TrueLive.Server.Tests.Journals;
 using TrueLive.Tests.Shared;
 
 namespace TrueLive.Server.Tests.Models;
@@ -73,7 +68,7 @@ public sealed class MaskTests(MadeFiles files) : IClassFixture<MadeFiles>
             prompts = "0s ink; 0.6s on a white background",
             values = "0s level=60 mask_on=background; 0.4s mask_on=\"as prompted\""
         });
-        var shown = await LumaAsync(server, (await server.FollowAsync(job))[^1].Job);
+        var shown = await server.LevelsAsync((await server.FollowAsync(job))[^1].Job, 60, 235);
         Assert.Equal([60, 60, 60, 60, 60, 60, 235, 235], shown);
 
         var clip = await ClipServer.JsonAsync(await server.Http.PostAsJsonAsync("/v1/interactive",
@@ -86,21 +81,10 @@ public sealed class MaskTests(MadeFiles files) : IClassFixture<MadeFiles>
         Assert.Equal("The look is on the person only; the background is black.", (string)second["note"]!);
         Assert.NotEqual(page.Pictures[(1, 3)].Jpeg, page.Pictures[(2, 3)].Jpeg);
 
-        var made = await ClipServer.JsonAsync(await server.Http.PostAsJsonAsync("/v1/sessions",
-            new { size = "128x64", values = new { level = 60 } }, Cancel));
-        await server.Http.PostAsync($"/v1/sessions/{made["id"]}/journal", null, Cancel);
-        var registry = server.Services.GetRequiredService<SessionRegistry>();
-        var hosted = registry.Find((string)made["id"]!)!;
-        var camera = new SteppedCamera(4, frame =>
-        {
-            if (frame == 2)
-                hosted.Session.Update("a", new PromptChange("on a white background", null, TimeSpan.Zero));
-        });
-        await registry.RunAsync(hosted, "test", camera, camera, Cancel);
-        var ended = await ClipServer.JsonAsync(await server.Http.DeleteAsync($"/v1/sessions/{made["id"]}/journal", Cancel));
-        await server.Services.GetRequiredService<JournalStore>().WrittenAsync((string)ended["id"]!).WaitAsync(Cancel);
-        var (cues, _) = Journal.Open(Path.Combine(server.Data, "clips", "journals", (string)ended["id"]!))!.Prompts(models[0]);
-        Assert.Equal([default, new KeepMask(MaskArea.Person, MaskRest.White)], cues.Select(c => KeepMask.Of(c.Prompt)));
+        var journal = await server.JournalAsync(new { size = "128x64", values = new { level = 60 } }, 4, 2,
+            new PromptChange("on a white background", null, TimeSpan.Zero));
+        Assert.Equal([default, new KeepMask(MaskArea.Person, MaskRest.White)],
+            server.CuesOf(journal, models[0]).Select(c => KeepMask.Of(c.Prompt)));
     }
 
     private static async Task<JsonNode> TraceOfAsync(JpegClient client, long revision)
@@ -111,22 +95,5 @@ public sealed class MaskTests(MadeFiles files) : IClassFixture<MadeFiles>
             if ((long)trace["revision"]! == revision && trace["mask"] is { } mask)
                 return mask;
         }
-    }
-
-    // In the middle of each frame, as the nearer of the two levels.
-    private static async Task<int[]> LumaAsync(ClipServer server, JsonNode done)
-    {
-        Assert.Equal("done", (string)done["state"]!);
-        var path = Path.Combine(server.Data, "masked-result.mkv");
-        await File.WriteAllBytesAsync(path, await server.Http.GetByteArrayAsync((string)done["result"]!["url"]!, Cancel), Cancel);
-        var file = await MediaFile.OpenAsync(path, Cancel);
-        await using var source = FileSource.Open(file, file.Width, file.Height, new FramePool("luma"));
-        var found = new List<int>();
-        while (await source.ReadAsync(Cancel) is { } frame)
-        {
-            using (frame)
-                found.Add(frame.Y[frame.StrideY * (frame.Height / 2) + frame.Width / 2] < 150 ? 60 : 235);
-        }
-        return [.. found];
     }
 }

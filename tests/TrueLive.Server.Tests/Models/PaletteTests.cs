@@ -4,15 +4,12 @@ using Microsoft.Extensions.DependencyInjection;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
-using TrueLive.Media.Files;
 using TrueLive.Media.Tests.Files;
 using TrueLive.Models.Palettes;
-using TrueLive.Server.Journals;
 using TrueLive.Server.Live.Control;
 using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Tests.Clips;
 using TrueLive.Server.Tests.Interactive;
-using TrueLive.Server.Tests.Journals;
 using TrueLive.Tests.Shared;
 
 namespace TrueLive.Server.Tests.Models;
@@ -76,22 +73,10 @@ public sealed class PaletteTests(MadeFiles files) : IClassFixture<MadeFiles>
         await page.FullAsync(2);
         Assert.NotEqual(page.Pictures[(1, 3)].Jpeg, page.Pictures[(2, 3)].Jpeg);
 
-        var made = await ClipServer.JsonAsync(await server.Http.PostAsJsonAsync("/v1/sessions", new { size = "128x64" }, Cancel));
-        await server.Http.PostAsync($"/v1/sessions/{made["id"]}/journal", null, Cancel);
-        var registry = server.Services.GetRequiredService<SessionRegistry>();
-        var hosted = registry.Find((string)made["id"]!)!;
-        var camera = new SteppedCamera(4, frame =>
-        {
-            if (frame == 2)
-                Assert.Null(registry.Update(hosted, "a", new PromptChange(null, null, TimeSpan.Zero)
-                { Values = [new("palette", id)] }).Rejected);
-        });
-        await registry.RunAsync(hosted, "test", camera, camera, Cancel);
-        var ended = await ClipServer.JsonAsync(await server.Http.DeleteAsync($"/v1/sessions/{made["id"]}/journal", Cancel));
-        await server.Services.GetRequiredService<JournalStore>().WrittenAsync((string)ended["id"]!).WaitAsync(Cancel);
+        var journal = await server.JournalAsync(new { size = "128x64" }, 4, 2,
+            new PromptChange(null, null, TimeSpan.Zero) { Values = [new("palette", id)] });
         await server.Http.DeleteAsync($"/v1/pictures/{id}", Cancel);
-        var (cues, _) = Journal.Open(Path.Combine(server.Data, "clips", "journals", (string)ended["id"]!))!.Prompts(models[0]);
-        Assert.Equal([null, id], cues.Select(c => Palette.Of(c.Prompt).Picture?.Id));
+        Assert.Equal([null, id], server.CuesOf(journal, models[0]).Select(c => Palette.Of(c.Prompt).Picture?.Id));
     }
 
     [Fact]
@@ -142,29 +127,16 @@ public sealed class PaletteTests(MadeFiles files) : IClassFixture<MadeFiles>
     }
 
     // The mean of the blue chroma of each picture of a clip.
-    private static async Task<double[]> BlueAsync(ClipServer server, JsonNode done)
+    private static Task<double[]> BlueAsync(ClipServer server, JsonNode done) => server.LookAsync(done, frame =>
     {
-        Assert.Equal("done", (string)done["state"]!);
-        var path = Path.Combine(server.Data, "palette-result.mkv");
-        await File.WriteAllBytesAsync(path, await server.Http.GetByteArrayAsync((string)done["result"]!["url"]!, Cancel), Cancel);
-        var file = await MediaFile.OpenAsync(path, Cancel);
-        await using var source = FileSource.Open(file, file.Width, file.Height, new FramePool("blue"));
-        var found = new List<double>();
-        while (await source.ReadAsync(Cancel) is { } frame)
+        long sum = 0;
+        for (var y = 0; y < frame.ChromaHeight; y++)
         {
-            using (frame)
-            {
-                long sum = 0;
-                for (var y = 0; y < frame.ChromaHeight; y++)
-                {
-                    foreach (var u in frame.U.Slice(y * frame.StrideC, frame.ChromaWidth))
-                        sum += u;
-                }
-                found.Add((double)sum / (frame.ChromaWidth * frame.ChromaHeight));
-            }
+            foreach (var u in frame.U.Slice(y * frame.StrideC, frame.ChromaWidth))
+                sum += u;
         }
-        return [.. found];
-    }
+        return (double)sum / (frame.ChromaWidth * frame.ChromaHeight);
+    });
 
     private sealed class Painter : IVideoModel
     {

@@ -1,18 +1,13 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
-using Microsoft.Extensions.DependencyInjection;
 using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
-using TrueLive.Media.Files;
 using TrueLive.Media.Tests.Files;
-using TrueLive.Server.Journals;
-using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Tests.Clips;
 using TrueLive.Server.Tests.Http;
 using TrueLive.Server.Tests.Interactive;
-using TrueLive.Server.Tests.Journals;
 using TrueLive.Tests.Shared;
 
 namespace TrueLive.Server.Tests.Models;
@@ -82,23 +77,11 @@ public sealed class ParameterTests(MadeFiles files) : IClassFixture<MadeFiles>
     {
         var models = Models();
         await using var server = await ClipServer.StartAsync(files, models: models);
-        var made = await ClipServer.JsonAsync(await server.Http.PostAsJsonAsync("/v1/sessions",
-            new { size = "256x192", values = new { level = 20 } }, Cancel));
-        await server.Http.PostAsync($"/v1/sessions/{made["id"]}/journal", null, Cancel);
-        var registry = server.Services.GetRequiredService<SessionRegistry>();
-        var hosted = registry.Find((string)made["id"]!)!;
-        var camera = new SteppedCamera(12, frame =>
-        {
-            if (frame == 6)
-                hosted.Session.Update("a", new PromptChange(null, null, TimeSpan.Zero) { Values = [new("level", "120")] });
-        });
-        await registry.RunAsync(hosted, "test", camera, camera, Cancel);
-        var ended = await ClipServer.JsonAsync(await server.Http.DeleteAsync($"/v1/sessions/{made["id"]}/journal", Cancel));
-        await server.Services.GetRequiredService<JournalStore>().WrittenAsync((string)ended["id"]!).WaitAsync(Cancel);
-        var (cues, _) = Journal.Open(Path.Combine(server.Data, "clips", "journals", (string)ended["id"]!))!.Prompts(models[0]);
-        Assert.Equal([(0, "20"), (6, "120")], cues.Select(c => ((int)Math.Round(c.At.TotalSeconds * 30), c.Prompt.Values.Text("level")!)));
-        var done = (await server.FollowAsync(await server.ClipAsync(new
-        { journal = (string)ended["id"]!, size = "256x192", format = "mkv" })))[^1].Job;
+        var journal = await server.JournalAsync(new { size = "256x192", values = new { level = 20 } }, 12, 6,
+            new PromptChange(null, null, TimeSpan.Zero) { Values = [new("level", "120")] });
+        Assert.Equal([(0, "20"), (6, "120")], server.CuesOf(journal, models[0])
+            .Select(c => ((int)Math.Round(c.At.TotalSeconds * 30), c.Prompt.Values.Text("level")!)));
+        var done = (await server.FollowAsync(await server.ClipAsync(new { journal, size = "256x192", format = "mkv" })))[^1].Job;
         var shown = await LumaAsync(server, done);
         Assert.Equal([20, 20, 20, 20, 20, 20, 120, 120, 120, 120, 120, 120], shown);
     }
@@ -157,23 +140,6 @@ public sealed class ParameterTests(MadeFiles files) : IClassFixture<MadeFiles>
         Assert.All(await LumaAsync(server, done), luma => Assert.Equal(PaintingModel.Luma(60, inverted: true), luma));
     }
 
-    private static async Task<int[]> LumaAsync(ClipServer server, JsonNode done)
-    {
-        Assert.Equal("done", (string)done["state"]!);
-        var path = Path.Combine(server.Data, "result.mkv");
-        await File.WriteAllBytesAsync(path, await server.Http.GetByteArrayAsync((string)done["result"]!["url"]!, Cancel), Cancel);
-        var file = await MediaFile.OpenAsync(path, Cancel);
-        await using var source = FileSource.Open(file, file.Width, file.Height, new FramePool("luma"));
-        var found = new List<int>();
-        while (await source.ReadAsync(Cancel) is { } frame)
-        {
-            using (frame)
-            {
-                // Encoding and the colour range shift the level a little.
-                var luma = frame.Y[frame.StrideY * (frame.Height / 2) + frame.Width / 2];
-                found.Add(new[] { 20, 60, 90, 120, 160, PaintingModel.Luma(60, true) }.MinBy(l => Math.Abs(l - luma)));
-            }
-        }
-        return [.. found];
-    }
+    private static Task<int[]> LumaAsync(ClipServer server, JsonNode done) =>
+        server.LevelsAsync(done, 20, 60, 90, 120, 160, PaintingModel.Luma(60, true));
 }

@@ -2,19 +2,13 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
-using Microsoft.Extensions.DependencyInjection;
-using TrueLive.Core.Frames;
 using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
-using TrueLive.Media.Files;
 using TrueLive.Media.Tests.Files;
 using TrueLive.Server.Access;
 using TrueLive.Server.Configuration;
-using TrueLive.Server.Journals;
-using TrueLive.Server.Live.Sessions;
 using TrueLive.Server.Tests.Clips;
 using TrueLive.Server.Tests.Interactive;
-using TrueLive.Server.Tests.Journals;
 using TrueLive.Tests.Shared;
 
 namespace TrueLive.Server.Tests.Models;
@@ -154,20 +148,8 @@ public sealed class ReferencePictureTests(MadeFiles files) : IClassFixture<MadeF
     {
         await using var server = await ClipServer.StartAsync(files, models: [new PaintingModel()]);
         var light = await SendAsync(server, await GreyAsync("light", 180));
-        var made = await ClipServer.JsonAsync(await server.Http.PostAsJsonAsync("/v1/sessions", new { size = "256x192" }, Cancel));
-        await server.Http.PostAsync($"/v1/sessions/{made["id"]}/journal", null, Cancel);
-        var registry = server.Services.GetRequiredService<SessionRegistry>();
-        var hosted = registry.Find((string)made["id"]!)!;
-        var camera = new SteppedCamera(4, frame =>
-        {
-            if (frame == 2)
-                Assert.Null(registry.Update(hosted, "a", new PromptChange(null, null, TimeSpan.Zero)
-                { Values = [new("reference", light)] }).Rejected);
-        });
-        await registry.RunAsync(hosted, "test", camera, camera, Cancel);
-        var journal = (string)(await ClipServer.JsonAsync(await server.Http.DeleteAsync($"/v1/sessions/{made["id"]}/journal",
-            Cancel)))["id"]!;
-        await server.Services.GetRequiredService<JournalStore>().WrittenAsync(journal).WaitAsync(Cancel);
+        var journal = await server.JournalAsync(new { size = "256x192" }, 4, 2,
+            new PromptChange(null, null, TimeSpan.Zero) { Values = [new("reference", light)] });
         await server.Http.DeleteAsync($"/v1/pictures/{light}", Cancel);
         var done = (await server.FollowAsync(await server.ClipAsync(new { journal, size = "256x192", format = "mkv" })))[^1].Job;
         Assert.Equal(new[] { 0, 0, Light, Light }, await LumaAsync(server, done));
@@ -190,22 +172,6 @@ public sealed class ReferencePictureTests(MadeFiles files) : IClassFixture<MadeF
     }
 
     // The known level that each picture of a clip is nearest to.
-    private static async Task<int[]> LumaAsync(ClipServer server, JsonNode done)
-    {
-        Assert.Equal("done", (string)done["state"]!);
-        var path = Path.Combine(server.Data, "result.mkv");
-        await File.WriteAllBytesAsync(path, await server.Http.GetByteArrayAsync((string)done["result"]!["url"]!, Cancel), Cancel);
-        var file = await MediaFile.OpenAsync(path, Cancel);
-        await using var source = FileSource.Open(file, file.Width, file.Height, new FramePool("luma"));
-        var found = new List<int>();
-        while (await source.ReadAsync(Cancel) is { } frame)
-        {
-            using (frame)
-            {
-                var luma = frame.Y[frame.StrideY * (frame.Height / 2) + frame.Width / 2];
-                found.Add(new[] { 0, Dark, Light, PaintingModel.Luma(Light, true) }.MinBy(l => Math.Abs(l - luma)));
-            }
-        }
-        return [.. found];
-    }
+    private static Task<int[]> LumaAsync(ClipServer server, JsonNode done) =>
+        server.LevelsAsync(done, 0, Dark, Light, PaintingModel.Luma(Light, true));
 }

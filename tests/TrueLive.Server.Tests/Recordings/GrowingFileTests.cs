@@ -9,7 +9,8 @@ public sealed class GrowingFileTests
     {
         var cancel = TestContext.Current.CancellationToken;
         var path = Path.GetTempFileName();
-        await using var writer = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+        await using var writer = new FileStream(
+            path, FileMode.Create, FileAccess.Write, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
         await writer.WriteAsync(new byte[100_000], cancel);
         await using var file = new GrowingFile(path);
         await writer.WriteAsync(new byte[100_000], cancel);

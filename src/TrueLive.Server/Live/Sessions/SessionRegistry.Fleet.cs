@@ -1,6 +1,5 @@
 using TrueLive.Core.Models;
 using TrueLive.Core.Sessions;
-using TrueLive.Server.Capacity;
 using TrueLive.Server.Resources;
 
 namespace TrueLive.Server.Live.Sessions;
@@ -17,9 +16,8 @@ internal sealed partial class SessionRegistry
     {
         var model = ModelOf(modelId);
         var (width, height) = SizeOf(size);
-        await WarmUpAsync(model, width, height, null, cancel).ConfigureAwait(false);
-        lock (_admit)
-            Admit(model, width, height, except: null);
+        await Places.WarmUpAsync(model, width, height, null, cancel).ConfigureAwait(false);
+        Places.Check(new SessionSettings(model, width, height, Prompt.None, 0, 0, false));
     }
 
     /// <summary>
@@ -37,7 +35,7 @@ internal sealed partial class SessionRegistry
     {
         var model = ModelOf(was.Model);
         var (width, height) = SizeOf(was.Size);
-        await WarmUpAsync(model, width, height, null, cancel).ConfigureAwait(false);
+        await Places.WarmUpAsync(model, width, height, null, cancel).ConfigureAwait(false);
         var (values, missing) = (ParameterValues.None, new List<string>());
         // One by one, since a value may name a picture that was lost with the machine.
         foreach (var value in was.Values)
@@ -52,16 +50,11 @@ internal sealed partial class SessionRegistry
             Values = values
             ?? ParameterValues.None
         };
-        HostedSession hosted;
-        lock (_admit)
-        {
-            RefuseWhenDraining();
-            Admit(model, width, height, except: null, masked: Admission.IsMasked(model, prompt));
-            hosted = Host(was.Id, was.Token, new SessionSettings(model, width, height, prompt, was.Epoch + 1, 0, was.Paused), was.Owner,
-                was.Created, continues: was.Counted || was.Made > 0);
-        }
+        var settings = new SessionSettings(model, width, height, prompt, was.Epoch + 1, 0, was.Paused);
+        var hosted = Places.TakeBack(settings, () => Host(
+            was.Id, was.Token, settings, was.Owner, was.Created, continues: was.Counted || was.Made > 0));
         memory = Continue(hosted, memory);
-        hosted.Lost = new Loss(time.GetTimestamp() - (long)(silent.TotalSeconds * time.TimestampFrequency),
+        hosted.Lost = new Loss(_time.GetTimestamp() - (long)(silent.TotalSeconds * _time.TimestampFrequency),
             Words(was, model, missing, memory));
     }
 
@@ -88,7 +81,7 @@ internal sealed partial class SessionRegistry
                 throw new RequestRefusedException(StatusCodes.Status409Conflict, "Its model gives no copy of its memory.");
             }
             hosted.Hold?.Dispose();
-            hosted.Hold = time.CreateTimer(_ => hosted.Session.Resume(), null, HoldTime, Timeout.InfiniteTimeSpan);
+            hosted.Hold = _time.CreateTimer(_ => hosted.Session.Resume(), null, HoldTime, Timeout.InfiniteTimeSpan);
             return (KeptSession.From(hosted), memory);
         }
         catch (InvalidOperationException held)

@@ -29,7 +29,7 @@ public sealed class ControlConnectionTests : IAsyncDisposable
         _registry = new SessionRegistry(
             new ModelStore([new PassthroughModel()]), admission, new ServerOptions(), _time, NullLogger<SessionRegistry>.Instance)
         {
-            Measured = (_, _, _, _) => _measured,
+            Places = { Measured = (_, _, _, _) => _measured },
         };
         _hosted = _registry.Create(new SessionRequest(null, null, null, null));
         _control = new ControlConnection(new AdmittedClient(_hosted, 1, null), _registry, "test", utf8 =>

@@ -33,12 +33,15 @@ public sealed class SessionRegistryTests : IAsyncDisposable
         await using var registry = new SessionRegistry(new ModelStore([new PassthroughModel()]), _admission, _options, _time,
             NullLogger<SessionRegistry>.Instance)
         {
-            Measured = (_, _, _, _) =>
+            Places =
             {
-                measured++;
-                return Task.CompletedTask;
+                Measured = (_, _, _, _) =>
+                {
+                    measured++;
+                    return Task.CompletedTask;
+                },
+                Quota = (_, running) => running > 0 ? new RequestRefusedException(429, "enough") : null,
             },
-            Quota = (_, running) => running > 0 ? new RequestRefusedException(429, "enough") : null,
         };
         await registry.CreateAsync(new SessionRequest(null, null, null, null) { Owner = "key-a" }, TestContext.Current.CancellationToken);
         Assert.Equal(429, (await Assert.ThrowsAsync<RequestRefusedException>(() => registry.CreateAsync(
