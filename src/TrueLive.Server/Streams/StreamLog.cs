@@ -25,8 +25,8 @@ internal sealed partial class StreamLog(ILogger logger)
     public void Refused(IPAddress from, int port, string why) => LogRefused(logger, from, port, why);
 
     /// <summary>Streams do not end, and the server stops without them.</summary>
-    public void Overdue(IEnumerable<StreamLegs> streams) =>
-        LogOverdue(logger, string.Join(", ", streams.Select(l => $"{l.Hosted.Session.Id} (source {Word(l.Source?.Status.State ?? LegState.Ended)}, "
+    public void Overdue(IEnumerable<StreamLegs> streams) => LogOverdue(logger, string.Join(", ", streams.Select(l =>
+        $"{l.Hosted.Session.Id} (source {Word(l.Source?.Status.State ?? LegState.Ended)}, "
             + $"outputs {string.Join(' ', l.Outputs.Select(o => Word(o.Status.State)))})")));
 
     [LoggerMessage(
