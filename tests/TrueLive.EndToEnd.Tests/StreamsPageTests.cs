@@ -59,6 +59,8 @@ public sealed partial class StreamsPageTests(Browser browser, Studio studio)
         await page.UntilAsync($"fetch(document.querySelector('{LowLatency}').textContent).then(async (r) => r.ok && " +
             "(await r.text()).includes('#EXT-X-PART'))");
         await LookAsync(page, "streams-live");
+        await page.Page.ClickAsync($"{Card} li:has(.low) button");
+        await page.UntilAsync($"!document.querySelector('{LowLatency}')");
         var all = await page.EvalAsync<string>("document.documentElement.outerHTML + " +
             "[...document.querySelectorAll('input, textarea')].map((i) => i.value).join(' ')");
         Assert.DoesNotContain(key, all, StringComparison.Ordinal);
