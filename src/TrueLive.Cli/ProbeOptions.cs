@@ -94,19 +94,23 @@ internal sealed class ProbeOptions(bool again = false)
     /// <summary>The trials that were asked for; the target adds how its sessions are opened.</summary>
     private TrialOptions? Trials(ParseResult parsed)
     {
-        if (parsed.GetValue(_trials) is not { } named)
-            return parsed.GetValue(_coldAfter) is not null
-                ? throw new FormatException("--cold-after is for --trials start.")
-                : null;
-        var kinds = named.Split(',', StringSplitOptions.TrimEntries).Select(name => name switch
+        var named = parsed.GetValue(_trials);
+        var kinds = named?.Split(',', StringSplitOptions.TrimEntries).Select(name => name switch
         {
             "start" => TrialKind.Start,
             "pair" => TrialKind.Pair,
             "stress" => TrialKind.Stress,
             "soak" => TrialKind.Soak,
             _ => throw new FormatException($"--trials {name} is not known; allowed: start, pair, stress, soak."),
-        }).ToArray();
-        return new TrialOptions
+        }).ToArray() ?? [];
+        foreach (var (option, kind) in new (Option, TrialKind)[]
+            { (_coldAfter, TrialKind.Start), (_starts, TrialKind.Start), (_soak, TrialKind.Soak) })
+        {
+            if (parsed.GetResult(option) is { Implicit: false } && !kinds.Contains(kind))
+                throw new FormatException($"{option.Name} is for --trials {kind.ToString().ToLowerInvariant()}; add it, or leave " +
+                    $"{option.Name} out.");
+        }
+        return named is null ? null : new TrialOptions
         {
             Kinds = kinds,
             Open = () => throw new InvalidOperationException("No target opens sessions for trials."),

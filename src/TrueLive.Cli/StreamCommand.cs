@@ -92,8 +92,8 @@ internal static class StreamCommand
             return 2;
         }
         var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.First();
-        var playlist = stream.Playlist is { } hls ? $" and {address}{hls}" : "";
-        Console.WriteLine($"Session {stream.Session}; watch it at {address}/whep/{stream.Session}{playlist}   (Ctrl-C ends it)");
+        var playlists = stream.Playlist is null ? "" : $", {address}{stream.Playlist} and {address}{stream.LowLatencyPlaylist}";
+        Console.WriteLine($"Session {stream.Session}; watch it at {address}/whep/{stream.Session}{playlists}   (Ctrl-C ends it)");
         using var line = new StatusLine(stream, Tick);
         try
         {

@@ -68,6 +68,19 @@ public sealed class ProbeCommandTests : IDisposable
         Assert.False(File.Exists(Path.Combine(_folder, "run", "report.json")));
     }
 
+    [Theory]
+    [InlineData("--soak is for --trials soak", "--soak", "8h")]
+    [InlineData("--soak is for --trials soak", "--trials", "start,pair", "--soak", "8h")]
+    [InlineData("--starts is for --trials start", "--trials", "soak", "--starts", "9")]
+    [InlineData("--cold-after is for --trials start", "--trials", "stress,soak", "--cold-after", "10m")]
+    public async Task A_flag_of_a_trial_that_is_not_asked_for_is_refused_in_words(string words, params string[] flags)
+    {
+        var (code, said) = await ProbeAsync(["null", "--size", "160x90", .. flags]);
+        Assert.True(code == 1, said);
+        Assert.Contains(words, said, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(Path.Combine(_folder, "run")));
+    }
+
     [Fact]
     [Trait("Run", "long")]
     public async Task A_whole_run_that_proves_nothing_does_not_end_with_exit_code_0()

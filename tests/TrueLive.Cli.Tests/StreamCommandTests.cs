@@ -26,6 +26,15 @@ public sealed class StreamCommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Both_addresses_of_HLS_are_told()
+    {
+        await MakeAsync("in.mp4", seconds: 2);
+        var (code, said) = await RunAsync(null, "stream", "in.mp4", "--out", "hls", "--size", "320x176");
+        Assert.True(code == 0, said);
+        Assert.Matches("http://[^ ]+/hls/[^ ]+/index\\.m3u8 and http://[^ ]+/hls/[^ ]+/low-latency\\.m3u8 ", said);
+    }
+
+    [Fact]
     public async Task Ctrl_C_ends_it_and_what_was_recorded_can_be_played()
     {
         await MakeAsync("in.mp4", seconds: 2);

@@ -32,15 +32,15 @@ public sealed class ModelSettingsTests(Browser browser)
         await using var page = await browser.OpenAsync(address);
         await page.UntilAsync("document.querySelector('#model').options.length == 4");
         const string Painting = "document.querySelector('#model').options[1].textContent";
-        await page.UntilAsync("document.querySelector('#model').options[0].textContent.startsWith('Pass-through (frame by frame, ')");
-        Assert.Equal("Painting (frame by frame, not measured yet)", await page.EvalAsync<string>(Painting));
+        await page.UntilAsync("document.querySelector('#model').options[0].textContent.startsWith('Pass-through (')");
+        Assert.Equal("Painting (not measured yet)", await page.EvalAsync<string>(Painting));
         Assert.True(await page.EvalAsync<bool>("document.querySelector('#parameters').hidden"));
 
         // A model that turns out to be too slow can no longer be chosen, and the page says why.
         await page.Page.SelectOptionAsync("#model", "tinting");
         await page.UntilAsync("/Tinting makes about [12](\\.\\d)? frames per second on this machine, too few for a live picture. Render " +
             "clips with it./.test(document.querySelector('#model-note').textContent)");
-        Assert.Equal("Tinting (frame by frame, for clips) true",
+        Assert.Equal("Tinting (for clips) true",
             await page.EvalAsync<string>("(({ textContent, disabled }) => `${textContent} " +
             "${disabled}`)(document.querySelector('#model').options[3])"));
 

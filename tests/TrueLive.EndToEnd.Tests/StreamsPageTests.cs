@@ -50,7 +50,17 @@ public sealed partial class StreamsPageTests(Browser browser, Studio studio)
         await page.UntilAsync($"document.querySelector('{Output}')?.dataset.state === 'live'");
         await page.UntilAsync($"document.querySelector('{Output}').textContent.includes('kbit/s')");
         await UntilAsync(() => File.Exists(received) && FrameCount().IsMatch(File.ReadAllText(received)));
+        // Players of HLS get both addresses.
+        await page.Page.SelectOptionAsync(Card + " select", "hls");
+        await page.Page.ClickAsync(Card + " button.primary");
+        const string LowLatency = Card + " .low code";
+        await page.UntilAsync($"document.querySelector('{LowLatency}')?.textContent.endsWith('/low-latency.m3u8')");
+        Assert.EndsWith("/index.m3u8", await page.Page.InnerTextAsync($"{Card} li:has(.low) > code"), StringComparison.Ordinal);
+        await page.UntilAsync($"fetch(document.querySelector('{LowLatency}').textContent).then(async (r) => r.ok && " +
+            "(await r.text()).includes('#EXT-X-PART'))");
         await LookAsync(page, "streams-live");
+        await page.Page.ClickAsync($"{Card} li:has(.low) button");
+        await page.UntilAsync($"!document.querySelector('{LowLatency}')");
         var all = await page.EvalAsync<string>("document.documentElement.outerHTML + " +
             "[...document.querySelectorAll('input, textarea')].map((i) => i.value).join(' ')");
         Assert.DoesNotContain(key, all, StringComparison.Ordinal);

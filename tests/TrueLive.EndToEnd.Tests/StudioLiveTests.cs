@@ -170,6 +170,25 @@ public sealed class StudioLiveTests(Browser browser, Studio studio)
     }
 
     [Fact]
+    public async Task Where_the_whole_is_not_measured_no_part_of_it_has_a_share()
+    {
+        await using var page = await browser.OpenAsync(studio.Server);
+        // As in a browser that measures its own work and names no captures.
+        await page.Page.EvaluateAsync("""
+            async () => {
+              const figures = new (await import('/stats.js')).Figures();
+              figures.timings = { encode: 4, decode: 6, display: 5 };
+              trueLive.truth.watch({ figures, state: 'live', startedAt: 0, transport: { session: {} } });
+              document.querySelector('.facts > .way').click();
+            }
+            """);
+        Assert.Equal("not measured not measured", await page.EvalAsync<string>(
+            "['glass', 'way'].map((name) => document.querySelector(`.facts > .${name} .value`).textContent).join(' ')"));
+        Assert.Equal(0, await page.EvalAsync<int>("document.querySelectorAll('#truth .way > i').length"));
+        Assert.Contains("there are no shares", await page.TextAsync("explain"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_snapshot_and_a_recording_are_saved_and_the_view_can_be_split()
     {
         await using var page = await browser.OpenAsync(studio.Server);

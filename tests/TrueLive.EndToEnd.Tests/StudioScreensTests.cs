@@ -58,6 +58,60 @@ public sealed class StudioScreensTests(Browser browser, Studio studio)
     }
 
     [Fact]
+    public async Task What_every_session_needs_is_seen_at_once_and_no_name_is_cut_off()
+    {
+        await using var page = await browser.OpenAsync(studio.Server, width: 1280, height: 900);
+        await page.UntilAsync("document.querySelector('#parameters summary')");
+        // So that the choice of a file is seen.
+        await page.Page.SelectOptionAsync("#source", "file");
+        foreach (var (name, seen) in new[] { ("closed", true), ("open", false) })
+        {
+            foreach (var (width, height) in new[] { (390, 844), (1920, 1080), (1280, 900) })
+            {
+                await page.Page.SetViewportSizeAsync(width, height);
+                await Studio.PictureAsync(page.Page, string.Create(CultureInfo.InvariantCulture, $"settings-{name}-{width}"));
+                Assert.True(await page.EvalAsync<int>("document.documentElement.scrollWidth") <= width, $"{name} is wider than {width}");
+                Assert.Equal("", await page.EvalAsync<string>(CutOff));
+            }
+            if (seen)
+            {
+                Assert.Equal("", await page.EvalAsync<string>("['#prompt', '#looks > button', '#model', '#size', '.facts > .rate']" +
+                    ".filter((s) => { const { top, bottom } = document.querySelector(s).getBoundingClientRect(); return top < 0 || " +
+                    "bottom > (s.startsWith('.facts') ? innerHeight : document.querySelector('#truth').getBoundingClientRect().top); })" +
+                    ".join(', ')"));
+            }
+            await Studio.ReadableAsync(page.Page, $"settings {name}");
+            await page.Page.ClickAsync("#parameters summary");
+        }
+        // A setting that is in force is told of while it is not seen.
+        Assert.False(await page.Page.IsVisibleAsync("#parameter-mask_on"));
+        await page.Page.ClickAsync("#parameters summary");
+        await page.Page.SelectOptionAsync("#parameter-mask_on", "person");
+        Assert.EndsWith("palette · in use", await page.Page.InnerTextAsync("#parameters summary"), StringComparison.Ordinal);
+        await page.Page.SelectOptionAsync("#parameter-mask_on", "as prompted");
+        Assert.EndsWith("palette", await page.Page.InnerTextAsync("#parameters summary"), StringComparison.Ordinal);
+    }
+
+    // The choices whose words are wider than they are, and the labels and buttons that hide a part of their words.
+    private const string CutOff = """
+        (() => {
+          const wide = [...document.querySelectorAll('#live select')].filter((s) => s.checkVisibility()).filter((s) => {
+            const whole = s.cloneNode(true);
+            whole.removeAttribute('id');
+            whole.value = s.value;
+            whole.style.cssText = `position: absolute; width: auto; max-width: none; font: ${getComputedStyle(s).font}`;
+            document.body.append(whole);
+            const need = whole.offsetWidth;
+            whole.remove();
+            return need > s.offsetWidth + 1;
+          });
+          const hidden = [...document.querySelectorAll('#live :is(label:not(.sr), .button, summary)')].filter((e) => e.checkVisibility() &&
+            e.scrollWidth > e.clientWidth + 1 && !e.matches('.segments label'));
+          return [...wide, ...hidden].map((e) => e.id || e.textContent.trim()).join(', ');
+        })()
+        """;
+
+    [Fact]
     [Trait("Run", "full")]
     public Task What_stands_on_the_screens_while_they_are_used_is_readable_too() => UseAsync(ColorScheme.Dark);
 

@@ -96,6 +96,18 @@ test('parts that are not known are null, and none is negative', () => {
   assert.ok(figures.parts().every((p) => p.ms === null || p.ms >= 0));
 });
 
+test('shares are told only where the whole is known, and make it up', () => {
+  const figures = new Figures();
+  figures.timings = { encode: 4, decode: 6, display: 5 };
+  figures.pong({ t: clock.now - 10, server_ms: clock.now - 5 - 7000 });
+  const arrived = clock.now - 60;
+  figures.frame({ trace: trace({ arrived_ms: arrived - 7000 }), capturedAt: null, displayedAt: clock.now });
+  assert.equal(figures.shares(), null);
+  figures.frame({ trace: trace({ arrived_ms: arrived - 7000 }), capturedAt: arrived - 40, displayedAt: clock.now });
+  const share = figures.shares();
+  assert.deepEqual(['you', 'link', 'server', 'net', 'rest'].map(share), [46, 10, 5, 20, 19]);
+});
+
 test('the curve has the median and the slowest of each quarter second, and a minute of them', () => {
   const figures = new Figures();
   for (const [at, delay] of [[1000, 30], [1100, 90], [1200, 40], [1250, 10], [1600, 1]]) figures.frame({ trace: trace(), capturedAt: at - delay, displayedAt: at });

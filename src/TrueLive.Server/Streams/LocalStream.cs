@@ -50,9 +50,11 @@ public sealed class LocalStream
     public bool EndedWell => _legs.Hosted.Session.Ended is { } end
         && (end.Cause is EndCause.ControlServer or EndCause.ControlClient || end.Because == StreamRun.FileOver);
 
-    /// <summary>Where its HLS output is, below the server's address; null without one.</summary>
-    public string? Playlist =>
-        _legs.Outputs.FirstOrDefault(o => o.Hls is not null) is { } hls ? $"/hls/{Session}/{hls.Id}/{HlsOutput.Playlist}" : null;
+    /// <summary>Where the playlist of its HLS output is, below the server's address; null without such an output.</summary>
+    public string? Playlist => PlaylistOf(HlsOutput.Playlist);
+
+    /// <summary>Where the low-latency playlist of the same output is.</summary>
+    public string? LowLatencyPlaylist => PlaylistOf(HlsOutput.LowLatency);
 
     /// <summary>Begins it on a server that has started.</summary>
     /// <exception cref="ArgumentException">It cannot be begun; the message says what to change.</exception>
@@ -100,6 +102,9 @@ public sealed class LocalStream
         }
         return line.ToString();
     }
+
+    private string? PlaylistOf(string name) =>
+        _legs.Outputs.FirstOrDefault(o => o.Hls is not null) is { } hls ? $"/hls/{Session}/{hls.Id}/{name}" : null;
 
     private string NameOf(string leg) =>
         leg == "source" ? _legs.Source?.Address.Shown ?? leg : _legs.Output(leg)?.Settings.Address.Shown ?? leg;

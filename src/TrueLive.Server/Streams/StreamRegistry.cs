@@ -87,6 +87,7 @@ internal sealed class StreamRegistry : IAsyncDisposable
         SessionRegistry sessions, StreamAccess access, ServerOptions options, TimeProvider time, ILogger<StreamRegistry> logger)
     {
         (_sessions, _access, _options, _time, _log) = (sessions, access, options, time, new StreamLog(logger));
+        HlsFolder.DeleteLeft(options);
         Hls = new HlsOutputs(time);
         _rtmp = new RtmpPorts(time, new RefusedPublishers(time, _log.Refused).Add);
     }

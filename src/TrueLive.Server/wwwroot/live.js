@@ -64,7 +64,9 @@ export class Live {
       $('file').click();
     };
     $('file').onchange = () => {
-      if (!$('file').files.length) return;
+      const [film] = $('file').files;
+      $('file-name').textContent = film?.name ?? 'Choose a video';
+      if (!film) return;
       $('source').value = 'file';
       if (session.running) this.#again();
       else this.start();
@@ -250,7 +252,7 @@ export class Live {
   }
 
   #sourceChosen() {
-    $('file').hidden = $('source').value !== 'file';
+    $('file-field').hidden = $('source').value !== 'file';
     $('device-field').hidden = $('source').value !== 'camera' || $('device').options.length < 2;
   }
 

@@ -3,6 +3,11 @@ import { $, askJson, h } from './dom.js';
 
 let shown = null;
 
+// Every model has these, and few sessions need them.
+const ofAll = ({ id }) => /^(mask|palette)(_|$)/.test(id);
+const used = h('span.note', { id: 'parameters-used' });
+const more = h('details.wide', {}, h('summary', {}, 'Person, background, palette', used), h('div.dials'));
+
 /**
  * Shows a model's parameters with the values in force; `set` gets those that the user changes, as `{ id: value }`. A control that is being
  * changed is left alone.
@@ -10,7 +15,10 @@ let shown = null;
 export function show(declared, values, set) {
   if (shown !== declared) {
     shown = declared;
-    $('parameters').replaceChildren(...declared.map((p) => control(p, set)));
+    const make = (p) => control(p, (changed) => (set(changed), tellUsed()));
+    const rest = declared.filter(ofAll).map(make);
+    more.lastChild.replaceChildren(...rest);
+    $('parameters').replaceChildren(...declared.filter((p) => !ofAll(p)).map(make), ...(rest.length ? [more] : []));
   }
   for (const p of declared) {
     const input = $(`parameter-${p.id}`);
@@ -21,6 +29,13 @@ export function show(declared, values, set) {
     else input.value = value;
     tell(p, input);
   }
+  tellUsed();
+}
+
+function tellUsed() {
+  const differs = ({ id, kind, default: usual = '' }) =>
+    kind === 'image' ? !$(`parameter-${id}-clear`).hidden : $(`parameter-${id}`).value !== String(usual);
+  used.textContent = shown.filter(ofAll).some(differs) ? ' · in use' : '';
 }
 
 function control(p, set) {
@@ -71,9 +86,9 @@ function picture(p, id, title, set) {
     try {
       const sent = await askJson('/v1/pictures', { method: 'POST', body: file });
       if (latest !== file) return;
+      clear.hidden = false;
       set({ [p.id]: sent.id });
       note.textContent = '';
-      clear.hidden = false;
       URL.revokeObjectURL(seen.src);
       seen.src = URL.createObjectURL(file);
       seen.hidden = false;
@@ -86,8 +101,8 @@ function picture(p, id, title, set) {
     note.textContent = '';
     URL.revokeObjectURL(seen.src);
     $(id).value = '';
-    set({ [p.id]: '' });
     clear.hidden = seen.hidden = true;
+    set({ [p.id]: '' });
   };
   const clear = h('button', { id: `${id}-clear`, type: 'button', hidden: true, onclick: drop }, 'Use none');
   return h(
@@ -99,8 +114,14 @@ function picture(p, id, title, set) {
         send(e.dataTransfer.files[0]);
       },
     },
-    h('label', { for: id }, `${title}: choose a picture, or drop one here`),
-    h('input', { id, type: 'file', accept: 'image/*', onchange: (e) => send(e.target.files[0]) }),
+    title,
+    h(
+      'label.button',
+      {},
+      h('span.sr', {}, `${title}: `),
+      'Choose or drop a picture',
+      h('input.sr', { id, type: 'file', accept: 'image/*', onchange: (e) => send(e.target.files[0]) }),
+    ),
     seen,
     clear,
     note,

@@ -12,8 +12,8 @@ const fps = (m) =>
           : 'over 1000 fps here'
         : 'not measured yet';
 
-/** Name, frame or chunk, and the rate on this machine. */
-export const titleOf = (m) => `${m.title} (${m.chunk.takes > 1 ? `chunks of ${m.chunk.takes}` : 'frame by frame'}, ${fps(m)})`;
+/** Name, chunk where it has more than one frame, and the rate on this machine. */
+export const titleOf = (m) => `${m.title} (${m.chunk.takes > 1 ? `chunks of ${m.chunk.takes}, ` : ''}${fps(m)})`;
 
 /** The choice of a model, with a sentence on the one chosen. */
 export class Picker {

@@ -178,6 +178,14 @@ export class Figures {
     ];
   }
 
+  /** What each kind of part takes of the whole, in percent; null while the whole is not known, since some parts are measured without it. */
+  shares() {
+    const parts = this.parts();
+    if (parts[0].ms === null) return null;
+    const all = parts.reduce((sum, p) => sum + (p.ms ?? 0), 0);
+    return (kind) => Math.round(parts.reduce((sum, p) => sum + (p.kind === kind ? (p.ms ?? 0) : 0), 0) * (100 / all));
+  }
+
   #plot(value, at) {
     const slot = Math.floor(at / 250);
     if (this.#bin.length && this.#bin[0].slot !== slot) {

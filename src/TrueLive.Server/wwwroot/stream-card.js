@@ -137,6 +137,7 @@ export class StreamCard {
           h('span.note.num', {}),
           id === 'source' ? null : h('button', { type: 'button', 'aria-label': `End ${address}`, onclick: end }, 'End'),
           h('p.note', {}),
+          leg.low_latency_playlist && h('p.low', {}, 'Low latency', h('code', { tabIndex: 0 })),
         );
         this.#shown.set(id, row);
         this.#legs.append(row);
@@ -150,6 +151,7 @@ export class StreamCard {
       put('.stream-state', words[leg.state] ?? leg.state);
       put('.num', leg.state === 'live' ? figures.filter(Boolean).join(' · ') : '');
       put('p', leg.problem ?? '');
+      if (leg.low_latency_playlist) put('.low code', location.origin + at(leg.low_latency_playlist));
     }
   }
 }

@@ -128,9 +128,9 @@ export class TruthStrip {
     const drops = Object.values(f.server?.dropped ?? {}).reduce((a, b) => a + b, 0);
     this.#set('drops', f.server && on ? String(drops) : '–', f.server && on ? `of ${f.server.received}` : '');
     this.#set('session', startedAt === null ? '–' : clock((performance.now() - startedAt) / 1000));
-    const parts = on ? f.parts() : [];
-    this.#set('way', parts.some((p) => p.ms !== null) ? this.#inWords(parts) : 'not measured');
-    this.#bar(this.#facts.bar, parts);
+    const shares = on ? f.shares() : null;
+    this.#set('way', shares ? this.#inWords(shares) : 'not measured');
+    this.#bar(this.#facts.bar, shares ? f.parts() : []);
     plot(this.#facts.plot, on ? f.series : [], this.ageBudget);
     // In full screen only the stage is visible, so the figures are shown on it.
     if (document.fullscreenElement)
@@ -146,11 +146,11 @@ export class TruthStrip {
     if (value.textContent !== whole) value.replaceChildren(text, ...(small ? [' ', h('small', {}, small)] : []));
   }
 
-  #inWords(parts) {
-    const sum = (kind) => parts.filter((p) => p.kind === kind).reduce((s, p) => s + (p.ms ?? 0), 0);
-    const all = parts.reduce((s, p) => s + (p.ms ?? 0), 0);
-    const share = (kind) => `${Math.round((100 * sum(kind)) / all)} %`;
-    return `model ${share('net')} · browser ${share('you')} · server ${share('server')} · link ${share('link')} · rest ${share('rest')}`;
+  #inWords(share) {
+    const kinds = { model: 'net', browser: 'you', server: 'server', link: 'link', rest: 'rest' };
+    return Object.entries(kinds)
+      .map(([name, kind]) => `${name} ${share(kind)} %`)
+      .join(' · ');
   }
 
   #bar(bar, parts) {
@@ -220,10 +220,12 @@ export class TruthStrip {
       ],
       way: () => {
         const bar = h('span.way', { style: 'height:1.4rem' });
-        this.#bar(bar, f.parts());
+        const known = f.shares() !== null;
+        this.#bar(bar, known ? f.parts() : []);
         return [
           'Where the time goes',
-          'One camera frame from capture to display, in order; medians over 5 s.',
+          'One camera frame from capture to display, in order; medians over 5 s.' +
+            (known ? '' : ' No frame has both ends known, so there are no shares.'),
           bar,
           h(
             'ol.key',

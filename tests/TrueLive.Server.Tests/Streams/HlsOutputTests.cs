@@ -174,6 +174,23 @@ public sealed class HlsOutputTests : IDisposable
     }
 
     [Fact]
+    public async Task Files_that_a_killed_server_left_are_deleted_and_those_of_another_server_stay()
+    {
+        var left = Directory.CreateDirectory(Path.Combine(_folder, "hls", "session-left")).FullName;
+        await File.WriteAllTextAsync(Path.Combine(left, "in-use"), "", Cancel);
+        await File.WriteAllTextAsync(Path.Combine(left, "segment000000.m4s"), "left", Cancel);
+        var made = new MadeFlv(_hls);
+        await made.HeadAsync();
+        await SegmentAsync(made);
+        await made.EndAsync();
+        HlsFolder.DeleteLeft(new ServerOptions { DataFolder = _folder });
+        Assert.False(Directory.Exists(left));
+        Assert.NotEmpty(await ReadAsync("segment000000.m4s"));
+        _hls.Delete();
+        Assert.Empty(Directory.EnumerateDirectories(Path.Combine(_folder, "hls")));
+    }
+
+    [Fact]
     public async Task Another_child_goes_on_after_a_break_with_a_head_of_its_own_and_files_that_nobody_needs_are_deleted()
     {
         for (var child = 0; child < 15; child++)

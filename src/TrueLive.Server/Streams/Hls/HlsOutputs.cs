@@ -57,7 +57,7 @@ internal sealed class HlsOutputs(TimeProvider time) : IDisposable
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            // They stay, as those of a server that was killed do.
+            // They stay until the next start, as those of a server that was killed do.
         }
     }
 }
