@@ -236,7 +236,8 @@ internal sealed partial class SessionRegistry : IAsyncDisposable
         Expect(hosted);
         if (_options.SessionMinutes > 0)
             hosted.Limit = _time.CreateTimer(
-                _ => End(hosted, EndCause.ControlServer, $"It reached the {_options.SessionMinutes} minutes that a session may have."), null,
+                _ => End(hosted, EndCause.ControlServer, $"It reached the {_options.SessionMinutes} minutes that a session may have."),
+                null,
                 TimeSpan.FromMinutes(_options.SessionMinutes), Timeout.InfiniteTimeSpan);
         return hosted;
     }
