@@ -156,11 +156,11 @@ internal sealed partial class SessionRegistry : IAsyncDisposable
     {
         try
         {
-            await DrainAsync().WaitAsync(LongestEnd, time).ConfigureAwait(false);
+            await DrainAsync().WaitAsync(LongestEnd, _time).ConfigureAwait(false);
         }
         catch (TimeoutException)
         {
-            SessionLog.Overdue(logger, _closing.Keys);
+            SessionLog.Overdue(_logger, _closing.Keys);
         }
     }
 
