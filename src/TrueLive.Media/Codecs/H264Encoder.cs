@@ -6,8 +6,8 @@ namespace TrueLive.Media.Codecs;
 /// <summary>openh264 at one size: constrained baseline, one slice, no delay, colour written into the sequence parameters.</summary>
 internal sealed unsafe class H264Encoder : ICodecEncoder
 {
-    // openh264 2.3.1 fails at a frame that takes too many bytes, such as noise in the fine steps that a high bit rate allows, and every frame
-    // after it fails, too. A new encoder with coarser steps takes its place.
+    // openh264 2.3.1 fails at a frame that takes too many bytes, such as noise in the fine steps that a high bit rate allows, and at every
+    // frame after it. A new encoder with coarser steps takes its place.
     private static readonly int[] FinestSteps = [0, 24, 36, 48];
 
     private readonly byte[] _info = GC.AllocateArray<byte>(OpenH264.InfoSize, pinned: true);
