@@ -154,7 +154,9 @@ public sealed class FfmpegChild : IAsyncDisposable
             "--core=0", "--"];
         string[] own = [.. tool switch { "ffmpeg" => ["-hide_banner", "-nostdin"], "ffprobe" => ["-hide_banner"],
             _ => Array.Empty<string>() }, .. arguments];
-        string[] command = [.. OwnGroup, .. background ? ["nice", "-n", "19"] : Array.Empty<string>(), .. limits,
+        // A probe is short, and whoever has sent the file waits for it: at 19 it got no core for minutes on a machine that others kept busy.
+        string[] niceness = background ? ["nice", "-n", tool == "ffprobe" ? "5" : "19"] : [];
+        string[] command = [.. OwnGroup, .. niceness, .. limits,
             .. Sandbox.IsUsable ? Sandbox.Around(tool, own, folder, writes, reach) : [tool, .. own]];
         var start = new ProcessStartInfo(command[0], command[1..])
         {

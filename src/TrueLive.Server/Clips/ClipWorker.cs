@@ -122,6 +122,8 @@ internal sealed partial class ClipWorker(
         using var cancel = CancellationTokenSource.CreateLinkedTokenSource(stopping);
         _running[job.Id] = (null, cancel);
         var renewing = RenewAsync(queue, job, cancel);
+        // A mount that was away for a moment may be back by the time that what failed for it is judged.
+        var misplaced = folders.TimesMisplaced;
         try
         {
             var result = await RenderAsync(job, cancel).ConfigureAwait(false);
@@ -156,7 +158,7 @@ internal sealed partial class ClipWorker(
                 await RemoveLostAsync(queue, job).ConfigureAwait(false);
         }
         catch (Exception error) when (error is not System.Data.Common.DbException && job.Attempts < queue.MaxAttempts
-            && (folders.Misplaced ?? Shortage.Of(error)) is { } lacking)
+            && (folders.MisplacedSince(misplaced) ?? Shortage.Of(error)) is { } lacking)
         {
             LogWaits(job.Id, lacking.Words);
             if (lacking.Resource == Resource.Disk)
@@ -167,7 +169,7 @@ internal sealed partial class ClipWorker(
         // A failure costs this job only: an exception that left here would end the server.
         catch (Exception error) when (error is not System.Data.Common.DbException)
         {
-            var why = (folders.Misplaced ?? Shortage.Of(error)) is { } lacking
+            var why = (folders.MisplacedSince(misplaced) ?? Shortage.Of(error)) is { } lacking
                 ? $"{lacking.Words} It was tried {job.Attempts} times." : error.Message;
             if (await queue.FailAsync(job, why, CancellationToken.None).ConfigureAwait(false))
             {
@@ -274,6 +276,7 @@ internal sealed partial class ClipWorker(
         {
             while (await timer.WaitForNextTickAsync(cancel.Token).ConfigureAwait(false))
             {
+                _ = folders.Misplaced;
                 var p = ProgressOf(job.Id);
                 if (!await queue.RenewAsync(job, p?.FramesDone ?? 0, p?.FramesTotal ?? 0, live.WhyClipsWait ?? p?.Note, cancel.Token)
                     .ConfigureAwait(false))

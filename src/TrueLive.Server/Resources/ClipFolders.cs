@@ -22,6 +22,7 @@ internal sealed class ClipFolders(ServerOptions options)
     private readonly ConcurrentDictionary<string, string> _owners = new();
 
     private readonly DataDisk _disk = new(options.ClipsPath);
+    private long _timesMisplaced;
 
     public string Root { get; } = options.ClipsPath;
 
@@ -64,9 +65,26 @@ internal sealed class ClipFolders(ServerOptions options)
     public Shortage? Refuse(long bytes) => Misplaced ?? _disk.Refuse(bytes);
 
     /// <summary>The shortage when the folders are not those of this queue; null when they are.</summary>
-    public Shortage? Misplaced => options.ClipStore.Length == 0 ? null
-        : ExpectedId is null ? Shortage.DatabaseGone
-        : ExpectedId.Length == 0 || FilesId != ExpectedId ? Shortage.OtherFiles : null;
+    public Shortage? Misplaced
+    {
+        get
+        {
+            if (options.ClipStore.Length == 0)
+                return null;
+            if (ExpectedId is null)
+                return Shortage.DatabaseGone;
+            if (ExpectedId.Length > 0 && FilesId == ExpectedId)
+                return null;
+            Interlocked.Increment(ref _timesMisplaced);
+            return Shortage.OtherFiles;
+        }
+    }
+
+    /// <summary>How often it was seen that the folders are not those of this queue.</summary>
+    public long TimesMisplaced => Interlocked.Read(ref _timesMisplaced);
+
+    /// <summary>As <see cref="Misplaced"/>, also where they are those of this queue again but <see cref="TimesMisplaced"/> grew.</summary>
+    public Shortage? MisplacedSince(long times) => Misplaced ?? (TimesMisplaced > times ? Shortage.OtherFiles : null);
 
     /// <summary>Throws the shortage when the folders are not those of this queue.</summary>
     public void RefuseMisplaced()

@@ -23,7 +23,8 @@ public sealed class WhipTests
     [InlineData(VideoCodec.H264, false)]
     public async Task Every_picture_that_comes_back_is_one_that_went_in_and_the_trace_says_which(VideoCodec codec, bool udp)
     {
-        await using var server = await RunningServer.StartAsync(o => o.WebrtcUdp = udp);
+        // Where both are open, the one whose check comes back first is taken.
+        await using var server = await RunningServer.StartAsync(o => (o.WebrtcUdp, o.WebrtcTcp) = (udp, !udp));
         await using var client = await NativeClient.ConnectAsync(new Uri(server.Address, "/whip?model=passthrough"), codec);
         await client.OpenControlAsync();
         await client.PicturesAsync(30);
