@@ -154,7 +154,7 @@ public sealed class FfmpegChild : IAsyncDisposable
             "--core=0", "--"];
         string[] own = [.. tool switch { "ffmpeg" => ["-hide_banner", "-nostdin"], "ffprobe" => ["-hide_banner"],
             _ => Array.Empty<string>() }, .. arguments];
-        // A probe is short, and whoever has sent the file waits for it: at 19 it got no core for minutes on a machine that others kept busy.
+        // A probe is short, and whoever has sent the file waits for it: at 19 it got no core for minutes beside other busy programs.
         string[] niceness = background ? ["nice", "-n", tool == "ffprobe" ? "5" : "19"] : [];
         string[] command = [.. OwnGroup, .. niceness, .. limits,
             .. Sandbox.IsUsable ? Sandbox.Around(tool, own, folder, writes, reach) : [tool, .. own]];
